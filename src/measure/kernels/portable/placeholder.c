@@ -1,0 +1,1 @@
+typedef int tm_placeholder_portable;

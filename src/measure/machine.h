@@ -1,0 +1,44 @@
+/* Facts about this machine, for the record and for `doctor`. */
+#ifndef TM_MEASURE_MACHINE_H
+#define TM_MEASURE_MACHINE_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+
+typedef struct tm_machine {
+    char key[160];      /* model, cores, memory, os; no measured figure */
+    char cpu[128];
+    char isa[64];       /* "avx512 avx512_bf16 avx512_vnni" */
+    char os[160];
+    char governor[32];  /* "?" where unknown, like all that follows */
+    char turbo[16];     /* "on", "off" */
+    char smt[16];
+    char huge_pages[16]; /* "madvise" */
+    char clock_source[32];
+    char container[96];  /* "none", "cgroup quota 1.5 CPUs, 4096 MiB" */
+    char gpus[256];      /* names, comma-separated; "" for none */
+    int32_t cores;       /* usable by this process: affinity and quota */
+    int32_t cores_total;
+    int32_t numa_nodes;
+    uint64_t memory_bytes;     /* total, or the container's limit */
+    uint64_t available_bytes;  /* now */
+    uint64_t swap_bytes;
+    double load;               /* 1-minute load average */
+} tm_machine;
+
+void tm_machine_read(tm_machine *into);
+
+/* Bytes that can still be used without swapping: MemAvailable, capped by the container's limit. */
+uint64_t tm_memory_available(void);
+
+typedef struct tm_advice {
+    char subject[48];  /* "governor" */
+    char finding[160]; /* "powersave" */
+    char action[256];  /* what to do; "" if all is well */
+} tm_advice;
+
+/* What makes numbers noisy here, and what to do about it. Returns how many entries were written. */
+int tm_machine_advice(const tm_machine *machine, tm_advice *into, int capacity);
+
+#endif

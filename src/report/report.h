@@ -1,0 +1,32 @@
+/* A record as text: markdown tables, csv, json, jsonl. Renderers only render; every figure comes from the record. */
+#ifndef TM_REPORT_REPORT_H
+#define TM_REPORT_REPORT_H
+
+#include "base/text.h"
+#include "store/record.h"
+
+typedef struct tm_report_style {
+    bool color;        /* ANSI colours */
+    bool samples;      /* json: raw samples too */
+    const char *base;  /* backend that speed-ups refer to; NULL: the first */
+    int width;         /* columns of the terminal; 0: no limit */
+} tm_report_style;
+
+/* Detailed table (a row per case: median +- half-width per backend, efficiency, speed-up columns, status), then the
+ * average table (a row per op: geometric means over the cases that all backends completed, with the count). */
+void tm_report_markdown(const tm_record *record, const tm_report_style *style, tm_text *into);
+void tm_report_csv(const tm_record *record, const tm_report_style *style, tm_text *into);   /* a row per cell */
+void tm_report_json(const tm_record *record, const tm_report_style *style, tm_text *into);  /* tensormark.run/1 */
+void tm_report_jsonl(const tm_record *record, const tm_report_style *style, tm_text *into); /* a cell per line */
+
+/* One row of the detailed table, for showing cells as they come; `header` gives the lines above the first. */
+void tm_report_row_header(const tm_record *record, const tm_report_style *style, tm_text *into);
+void tm_report_row(const tm_record *record, const tm_report_style *style, const char *case_id, tm_text *into);
+
+/* "1.23 ms", "412 us", "3.1 s": three significant digits. */
+void tm_report_time(double nanoseconds, char *into, size_t capacity);
+
+/* What the cells' statuses add up to as the program's exit status: 0 or 3 (`strict`: only OK counts). */
+int tm_report_exit_status(const tm_record *record, bool strict);
+
+#endif

@@ -1,0 +1,40 @@
+/* Backend names: name[:device][+option...], and what --backend NAME=SPEC adds. */
+#ifndef TM_RUN_BACKEND_SPEC_H
+#define TM_RUN_BACKEND_SPEC_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+
+typedef struct tm_backend_spec {
+    char id[128];       /* canonical ("native:cpu+threads=1") or the user's own name for it */
+    char name[32];      /* "native", "torch", "mock" ... */
+    char device[32];    /* "cpu" */
+    char options[64];   /* "tuned,compile": only what the backend itself is told */
+    char location[512]; /* behind the @, "" for none */
+    char library[512];  /* file to load; "" for the engine inside this program */
+    int32_t threads;    /* 0: the run's default */
+    int32_t delay_percent; /* +delay=PCT: added by the worker around every batch */
+    bool twin;
+} tm_backend_spec;
+
+/* "native:cpu+tuned" -> spec. `definitions` are the "NAME=SPEC" of --backend options, NULL-terminated or NULL. Knows the
+ * aliases of the earlier systems (cpu, mps, cuda, mlx_cpu ...). TM_INVALID_ARGUMENT for an unknown backend or option. A
+ * backend is known when it is `native`, or a library named libtensormark_NAME.so lies in the program's backend folder;
+ * with @PATH to a shared library any name is. */
+tm_status tm_backend_spec_parse(const char *text, const char *const *definitions, tm_backend_spec *into,
+                                tm_error *error);
+
+/* The names that can be asked for here, "native" first, NULL-terminated; valid until the process ends. */
+const char *const *tm_backend_names(void);
+
+/* What `list backends` shows of one. Runs the probe in a worker process. */
+typedef struct tm_backend_found {
+    tm_backend_spec spec;
+    bool usable;
+    tm_device_info info;
+    char reason[512]; /* when not usable */
+} tm_backend_found;
+void tm_backend_probe(const tm_backend_spec *spec, tm_backend_found *into);
+
+#endif
