@@ -1,0 +1,201 @@
+/* Attributes as text. One table, made from attributes.def, tells name, kind and place of each; the words of a CHOICE
+ * are the masks. Reals are written in the shortest form that reads back to the same double. */
+#include "graph/rules.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum attribute_kind { INTEGER, REAL, CHOICE } attribute_kind;
+
+typedef struct attribute_row {
+    const char *name;
+    attribute_kind kind;
+    size_t offset;
+} attribute_row;
+
+static const attribute_row table[TM_ATTRIBUTE_COUNT] = {
+#define TM_ATTRIBUTE(name, kind) [TM_ATTRIBUTE_##name] = {#name, kind, offsetof(tm_attributes, name)},
+#include "graph/attributes.def"
+#undef TM_ATTRIBUTE
+};
+
+static const char *const mask_names[] = {
+    [TM_MASK_NONE] = "none", [TM_MASK_CAUSAL] = "causal", [TM_MASK_CAUSAL_END] = "causal_end"};
+enum { MASKS = sizeof mask_names / sizeof *mask_names };
+
+const char *tm_attribute_name(tm_attribute attribute)
+{
+    return table[attribute].name;
+}
+
+bool tm_attribute_is_real(tm_attribute attribute)
+{
+    return table[attribute].kind == REAL;
+}
+
+int64_t *tm_attribute_integer(tm_attributes *attributes, tm_attribute attribute)
+{
+    if (table[attribute].kind == REAL) return NULL;
+    return (int64_t *)(void *)((char *)attributes + table[attribute].offset);
+}
+
+double *tm_attribute_real(tm_attributes *attributes, tm_attribute attribute)
+{
+    if (table[attribute].kind != REAL) return NULL;
+    return (double *)(void *)((char *)attributes + table[attribute].offset);
+}
+
+bool tm_attribute_parse(const char *name, size_t length, tm_attribute *into)
+{
+    for (int i = 0; i < TM_ATTRIBUTE_COUNT; i++) {
+        if (strlen(table[i].name) == length && memcmp(table[i].name, name, length) == 0) {
+            *into = (tm_attribute)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* False: `value` is not one of the attribute's kind. */
+static bool parse_value(tm_attribute attribute, const char *value, tm_attributes *into)
+{
+    switch (table[attribute].kind) {
+    case INTEGER: return tm_parse_i64(value, tm_attribute_integer(into, attribute));
+    case REAL: return tm_parse_real(value, tm_attribute_real(into, attribute));
+    case CHOICE: break;
+    }
+    for (int i = 0; i < MASKS; i++) {
+        if (strcmp(mask_names[i], value) == 0) {
+            *tm_attribute_integer(into, attribute) = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *kind_words(tm_attribute attribute)
+{
+    switch (table[attribute].kind) {
+    case INTEGER: return "a whole number";
+    case REAL: return "a number";
+    case CHOICE: break;
+    }
+    return "none, causal or causal_end";
+}
+
+static tm_status parse_one(tm_op op, const char *item, size_t length, unsigned *seen, tm_attributes *into,
+                           tm_error *error)
+{
+    char value[64];
+    const char *const op_name = tm_op_name(op);
+    const char *const equals = memchr(item, '=', length);
+    const int shown = length < 64 ? (int)length : 64;
+    if (!equals) {
+        return tm_fail(error, TM_INVALID_ARGUMENT, "%s: attribute '%.*s' is not of the form name=value", op_name, shown,
+                       item);
+    }
+    const size_t name_length = (size_t)(equals - item);
+    const size_t value_length = length - name_length - 1;
+    tm_attribute attribute = TM_ATTRIBUTE_COUNT;
+    if (!tm_attribute_parse(item, name_length, &attribute) || !tm_op_has(op, attribute)) {
+        return tm_fail(error, TM_INVALID_ARGUMENT, "%s: there is no attribute '%.*s'", op_name,
+                       name_length < 64 ? (int)name_length : 64, item);
+    }
+    const char *const name = tm_attribute_name(attribute);
+    if (*seen & 1u << attribute) {
+        return tm_fail(error, TM_INVALID_ARGUMENT, "%s: attribute %s is given twice", op_name, name);
+    }
+    *seen |= 1u << attribute;
+    if (value_length < sizeof value) {
+        memcpy(value, equals + 1, value_length);
+        value[value_length] = 0;
+        if (parse_value(attribute, value, into)) return TM_OK;
+    }
+    return tm_fail(error, TM_INVALID_ARGUMENT, "%s: %s must be %s, not '%.*s'", op_name, name, kind_words(attribute),
+                   value_length < 64 ? (int)value_length : 64, equals + 1);
+}
+
+tm_status tm_attributes_parse(tm_op op, const char *text, tm_attributes *into, tm_error *error)
+{
+    tm_attributes parsed = *into;
+    unsigned seen = 0;
+    const char *at = text ? text : "";
+    while (*at) {
+        const size_t length = strcspn(at, ",");
+        const tm_status status = parse_one(op, at, length, &seen, &parsed, error);
+        if (status != TM_OK) return status;
+        at += length;
+        if (*at == ',' && at[1] == 0) {
+            return tm_fail(error, TM_INVALID_ARGUMENT, "%s: attributes end with a comma", tm_op_name(op));
+        }
+        if (*at == ',') at++;
+    }
+    const tm_status status = tm_attributes_check(op, &parsed, error);
+    if (status == TM_OK) *into = parsed;
+    return status;
+}
+
+tm_status tm_attributes_check(tm_op op, const tm_attributes *attributes, tm_error *error)
+{
+    tm_attributes copy = *attributes;
+    for (const tm_attribute *at = tm_op_attributes(op); *at != TM_ATTRIBUTE_COUNT; at++) {
+        const int64_t *const integer = tm_attribute_integer(&copy, *at);
+        const char *const name = tm_attribute_name(*at);
+        if (integer && *integer == INT64_MIN) {
+            return tm_fail(error, TM_INVALID_ARGUMENT, "%s: %s must be given", tm_op_name(op), name);
+        }
+        if (*at == TM_ATTRIBUTE_rows && *integer < 0) {
+            return tm_fail(error, TM_INVALID_ARGUMENT, "%s: rows must not be negative", tm_op_name(op));
+        }
+        if (*at == TM_ATTRIBUTE_mask && (*integer < 0 || *integer >= MASKS)) {
+            return tm_fail(error, TM_INVALID_ARGUMENT, "%s: there is no mask number %lld", tm_op_name(op),
+                           (long long)*integer);
+        }
+        if (*at == TM_ATTRIBUTE_eps && !(copy.eps >= 0 && isfinite(copy.eps))) {
+            return tm_fail(error, TM_INVALID_ARGUMENT, "%s: eps must be finite and not negative", tm_op_name(op));
+        }
+        if (*at == TM_ATTRIBUTE_slope && !isfinite(copy.slope)) {
+            return tm_fail(error, TM_INVALID_ARGUMENT, "%s: slope must be finite", tm_op_name(op));
+        }
+        if (*at == TM_ATTRIBUTE_scale && isinf(copy.scale)) {
+            return tm_fail(error, TM_INVALID_ARGUMENT, "%s: scale must be finite", tm_op_name(op));
+        }
+    }
+    return TM_OK;
+}
+
+static void print_real(double value, tm_text *into)
+{
+    char digits[40];
+    for (int precision = 1; precision <= 17; precision++) {
+        snprintf(digits, sizeof digits, "%.*g", precision, value);
+        if (strtod(digits, NULL) == value) break;
+    }
+    /* Whatever the locale writes as the decimal point, ids have a dot. */
+    const size_t foreign = strspn(digits, "0123456789+-e.");
+    if (digits[foreign]) digits[foreign] = '.';
+    tm_text_add(into, digits);
+}
+
+bool tm_attributes_print(tm_op op, const tm_attributes *attributes, tm_text *into)
+{
+    bool added = false;
+    tm_attributes copy = *attributes;
+    for (const tm_attribute *at = tm_op_attributes(op); *at != TM_ATTRIBUTE_COUNT; at++) {
+        const double *const real = tm_attribute_real(&copy, *at);
+        if (*at == TM_ATTRIBUTE_rows || (real && isnan(*real))) continue;
+        tm_text_format(into, "%s%s=", added ? "," : "", tm_attribute_name(*at));
+        added = true;
+        if (real) {
+            print_real(*real, into);
+        } else if (table[*at].kind == CHOICE) {
+            const int64_t choice = *tm_attribute_integer(&copy, *at);
+            tm_text_add(into, choice >= 0 && choice < MASKS ? mask_names[choice] : "?");
+        } else {
+            tm_text_format(into, "%lld", (long long)*tm_attribute_integer(&copy, *at));
+        }
+    }
+    return added;
+}
