@@ -1,0 +1,284 @@
+/* One case in one pass: make the data, make every seat ready (checked before it is timed), run the rounds. At any
+ * moment one worker is awake; the others are stopped by signal. */
+#include "run/run_state.h"
+
+#include "base/clock.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double start_timeout_s = 120, calibrate_timeout_s = 120;
+
+/* Workers together may hold this share of free memory; beyond, inputs are bound for a visit only. */
+static const double resident_share = 0.5;
+
+static bool is_gpu(const tm_backend_spec *spec)
+{
+    return strcmp(spec->device, "cpu") != 0;
+}
+
+static void backend_is_dead(tm_run *run, int32_t backend, const tm_outcome *outcome)
+{
+    run->backend_dead[backend] = true;
+    run->backend_status[backend] = outcome->status;
+    snprintf(run->backend_reason[backend], sizeof run->backend_reason[backend], "%s", outcome->reason);
+}
+
+static tm_status record_device(tm_run *run, int32_t backend, const tm_device_info *info, tm_error *error)
+{
+    tm_record_backend *row = &run->record->backends[backend];
+    if (row->framework_version && *row->framework_version) return TM_OK;
+    free(row->framework_version);
+    free(row->device);
+    free(row->library);
+    row->framework_version = strdup(info->framework);
+    row->device = strdup(info->device);
+    row->library = strdup(info->library);
+    if (!row->framework_version || !row->device || !row->library) return tm_fail_memory(error, "a backend's name");
+    return tm_store_set_backend(run->store, run->id, backend, row, error);
+}
+
+bool tm_seat_start(tm_run *run, tm_seat *seat)
+{
+    const int32_t backend = seat->backend;
+    tm_outcome outcome = {.status = TM_CELL_FAILED};
+    for (int32_t attempt = 0; attempt < TM_MOST_LOSSES && !run->backend_dead[backend]; attempt++) {
+        const tm_worker_setup setup = {
+            .spec = &run->options->backends[backend],
+            .threads = tm_run_threads(run, backend),
+            .incarnation = seat->incarnation,
+            .seed = run->options->seed,
+            .shared = run->shared,
+            .open_timeout_s = start_timeout_s,
+        };
+        tm_device_info info = {0};
+        outcome = tm_worker_start(&setup, &seat->worker, &info);
+        if (outcome.status == TM_CELL_OK) {
+            tm_error error = {0};
+            if (record_device(run, backend, &info, &error) != TM_OK) tm_run_notice(run, "%s", error.message);
+            return true;
+        }
+        seat->worker = NULL;
+        if (outcome.status != TM_CELL_CRASHED && outcome.status != TM_CELL_PROTOCOL) break;
+    }
+    if (!run->backend_dead[backend]) backend_is_dead(run, backend, &outcome);
+    return false;
+}
+
+void tm_seat_stop(tm_seat *seat)
+{
+    tm_worker_free(seat->worker);
+    seat->worker = NULL;
+    seat->ready = seat->bound = false;
+}
+
+void tm_seat_failed(tm_run *run, tm_seat *seat, int64_t case_position, const tm_outcome *outcome)
+{
+    tm_cell *cell = tm_run_cell(run, case_position, seat->backend);
+    if (outcome->lost) {
+        tm_seat_stop(seat);
+        if (outcome->status == TM_CELL_WEDGED) backend_is_dead(run, seat->backend, outcome);
+    }
+    seat->ready = seat->bound = false;
+    const bool may_be_chance = outcome->status == TM_CELL_CRASHED || outcome->status == TM_CELL_PROTOCOL;
+    if (may_be_chance && ++cell->losses < TM_MOST_LOSSES) {
+        tm_run_notice(run, "%s on %s: worker lost (%s); a fresh one goes on",
+                      run->options->cases->items[case_position].id, run->options->backends[seat->backend].id,
+                      outcome->reason);
+        return;
+    }
+    tm_cell_end(cell, outcome->status, outcome->reason);
+}
+
+/* Batch size, and whether twice the work takes twice the time; a doubtful answer is asked for again. */
+static tm_outcome calibrate(tm_run *run, tm_seat *seat, tm_cell *cell, double first_call_ns)
+{
+    tm_calibration calibration;
+    tm_linearity linearity = TM_LINEAR;
+    double median = NAN;
+    for (int32_t attempt = 0; attempt < 3; attempt++) {
+        const tm_outcome outcome =
+            tm_worker_calibrate(seat->worker, first_call_ns, is_gpu(&run->options->backends[seat->backend]),
+                                calibrate_timeout_s, &calibration);
+        if (outcome.status != TM_CELL_OK) return outcome;
+        seat->call_ns = calibration.call_ns;
+        seat->batch = calibration.batch;
+        linearity = tm_judge_linearity(calibration.ratio, calibration.ratios, calibration.call_ns, &median);
+        if (linearity == TM_LINEAR || linearity == TM_LINEARITY_SKIPPED) break;
+        if (linearity == TM_NONLINEAR && attempt == 1) break;
+    }
+    tm_outcome outcome = {.status = TM_CELL_OK};
+    if (linearity == TM_NONLINEAR) cell->nonlinear++;
+    if (linearity == TM_TOO_CHEAP) {
+        outcome.status = TM_CELL_INVALID;
+        snprintf(outcome.reason, sizeof outcome.reason,
+                 "twice the executions take only %.2f times as long: results are cached or not computed", median);
+    }
+    return outcome;
+}
+
+static tm_outcome make_ready(tm_run *run, tm_seat *seat, tm_cell *cell, tm_case_data *data, tm_cell_check *check)
+{
+    double first_call_ns = NAN;
+    tm_outcome outcome = tm_worker_compile(seat->worker, data->one->graph, data->slots, &check->declared);
+    cell->declared = check->declared;
+    if (outcome.status == TM_CELL_OK) outcome = tm_cell_bind(seat->worker, data, -1);
+    if (outcome.status == TM_CELL_OK) outcome = tm_cell_first_calls(seat->worker, data, check, &first_call_ns);
+    if (outcome.status == TM_CELL_OK && !cell->probe_done) outcome = tm_cell_probe(seat->worker, data, check);
+    if (check->probe_done) {
+        cell->probe_done = true;
+        cell->probe_exists = check->probe_exists;
+        cell->probe_passed = check->probe_passed;
+    }
+    if (isnan(cell->first_call_ns)) cell->first_call_ns = first_call_ns;
+    if (outcome.status == TM_CELL_OK) outcome = calibrate(run, seat, cell, first_call_ns);
+    return outcome;
+}
+
+static void merge_check(tm_cell *cell, const tm_check *now)
+{
+    if (now->grade > cell->check.grade) cell->check.grade = now->grade;
+    if (!(now->max_error <= cell->check.max_error)) cell->check.max_error = now->max_error;
+    if (!(now->rms_error <= cell->check.rms_error)) cell->check.rms_error = now->rms_error;
+    if (now->checked > cell->check.checked) cell->check.checked = now->checked;
+    if (!isnan(now->freivalds) && !(now->freivalds <= cell->check.freivalds)) cell->check.freivalds = now->freivalds;
+    cell->check.labels |= now->labels;
+}
+
+bool tm_seat_prepare(tm_run *run, tm_seat *seat, int64_t case_position, tm_case_data *data, tm_cell_check *check)
+{
+    tm_cell *cell = tm_run_cell(run, case_position, seat->backend);
+    while (!cell->final) {
+        if (!seat->worker && !tm_seat_start(run, seat)) {
+            tm_cell_end(cell, run->backend_status[seat->backend], run->backend_reason[seat->backend]);
+            break;
+        }
+        tm_worker_wake(seat->worker);
+        const tm_outcome outcome = make_ready(run, seat, cell, data, check);
+        merge_check(cell, &check->worst);
+        if (outcome.status == TM_CELL_OK) {
+            seat->ready = seat->bound = true;
+            return true;
+        }
+        tm_seat_failed(run, seat, case_position, &outcome);
+        if (seat->worker) {
+            const tm_outcome freed = tm_worker_unbind(seat->worker);
+            if (freed.lost)
+                tm_seat_stop(seat);
+            else
+                tm_worker_pause(seat->worker);
+        }
+    }
+    return false;
+}
+
+static bool nothing_to_do(const tm_run *run, int64_t case_position)
+{
+    for (int32_t backend = 0; backend < run->options->backend_count; backend++) {
+        if (!tm_run_cell(run, case_position, backend)->final) return false;
+    }
+    return true;
+}
+
+/* A case that does not fit is skipped on every backend alike, unless an earlier pass measured it. */
+static tm_status skip_for_memory(tm_run *run, int64_t case_position, double available, tm_error *error)
+{
+    const tm_case *one = &run->options->cases->items[case_position];
+    char reason[128];
+    snprintf(reason, sizeof reason, "memory: needs %.1f GB, %.1f GB are free", tm_case_memory(one, 1) / 1e9,
+             available / 1e9);
+    for (int32_t backend = 0; backend < run->options->backend_count; backend++) {
+        tm_cell *cell = tm_run_cell(run, case_position, backend);
+        if (cell->visit_count == 0) tm_cell_end(cell, TM_CELL_SKIPPED, reason);
+    }
+    tm_status status = tm_store_begin(run->store, error);
+    if (status == TM_OK) status = tm_run_store_case(run, case_position, error);
+    return status == TM_OK ? tm_store_commit(run->store, error) : status;
+}
+
+/* Makes the seats ready one after the other, leaving each stopped (and empty, when inputs are large). */
+static void prepare_seats(tm_run *run, int64_t case_position, tm_case_data *data, tm_cell_check *checks,
+                          bool bind_each_visit)
+{
+    for (int32_t s = 0; s < run->seat_count && !tm_run_cancelled(run); s++) {
+        tm_seat *seat = &run->seats[s];
+        if (!tm_seat_prepare(run, seat, case_position, data, &checks[seat->backend])) continue;
+        if (bind_each_visit) {
+            const tm_outcome outcome = tm_worker_unbind(seat->worker);
+            seat->bound = false;
+            if (outcome.status != TM_CELL_OK) tm_seat_failed(run, seat, case_position, &outcome);
+        }
+        if (seat->worker) tm_worker_pause(seat->worker);
+    }
+}
+
+static void release_seats(tm_run *run)
+{
+    for (int32_t s = 0; s < run->seat_count; s++) {
+        tm_seat *seat = &run->seats[s];
+        if (seat->worker && seat->bound) {
+            tm_worker_wake(seat->worker);
+            const tm_outcome outcome = tm_worker_unbind(seat->worker);
+            if (outcome.lost)
+                tm_seat_stop(seat);
+            else
+                tm_worker_pause(seat->worker);
+        }
+        seat->ready = seat->bound = false;
+    }
+}
+
+static tm_status run_with_data(tm_run *run, int64_t case_position, tm_case_data *data, double available,
+                               tm_error *error)
+{
+    const int32_t backends = run->options->backend_count;
+    tm_status status = TM_OK;
+    tm_cell_check *checks = calloc((size_t)backends, sizeof *checks);
+    if (!checks) return tm_fail_memory(error, data->one->id);
+    for (int32_t backend = 0; backend < backends; backend++) {
+        if (!tm_cell_check_init(&checks[backend], data->slots)) status = tm_fail_memory(error, data->one->id);
+    }
+    const double held = run->seat_count * ((double)data->set_bytes * data->slots + (double)data->output_bytes);
+    const bool bind_each_visit = held > resident_share * available;
+    if (status == TM_OK) {
+        prepare_seats(run, case_position, data, checks, bind_each_visit);
+        status = tm_run_rounds(run, case_position, data, checks, bind_each_visit, error);
+    }
+    release_seats(run);
+    for (int32_t backend = 0; backend < backends; backend++) tm_cell_check_free(&checks[backend]);
+    free(checks);
+    return status;
+}
+
+tm_status tm_run_case(tm_run *run, int64_t case_position, tm_error *error)
+{
+    if (nothing_to_do(run, case_position)) return TM_OK;
+    const tm_case *one = &run->options->cases->items[case_position];
+    const double available = (double)tm_memory_available();
+    const int32_t slots = tm_case_fitting_slots(one, run->limits[0].llc_bytes, available);
+    if (slots == 0) return skip_for_memory(run, case_position, available, error);
+
+    const tm_case_data setup = {
+        .one = one,
+        .shared = run->shared,
+        .cache_folder = run->options->keep_cache && *run->cache_folder ? run->cache_folder : NULL,
+        .seed = run->options->seed,
+        .pass = (uint32_t)run->pass,
+        .slots = slots,
+        .threads = run->options->threads,
+    };
+    tm_case_data data;
+    tm_status status = tm_case_data_make(&setup, &data, error);
+    if (status != TM_OK) return status;
+    const double begun = (double)tm_now_ns();
+    status = run_with_data(run, case_position, &data, available, error);
+    if (run->options->cooldown > 0) {
+        tm_sleep_ns((uint64_t)(run->options->cooldown * ((double)tm_now_ns() - begun)));
+    }
+    const bool large = tm_case_memory(one, slots) > 1e9;
+    tm_case_data_free(&data);
+    if (large) tm_shared_release(run->shared);
+    return status;
+}

@@ -1,0 +1,238 @@
+/* From samples to rows: a cell's record is always computed anew from its visits, so it is right at any moment. */
+#include "run/run_state.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+tm_cell *tm_run_cell(const tm_run *run, int64_t case_position, int32_t backend)
+{
+    return &run->cells[case_position * run->options->backend_count + backend];
+}
+
+tm_record_cell *tm_run_record_cell(const tm_run *run, int64_t case_position, int32_t backend)
+{
+    return &run->record->cells[case_position * run->options->backend_count + backend];
+}
+
+tm_status tm_cell_add_visit(tm_cell *cell, const tm_visit *visit, tm_error *error)
+{
+    if (cell->visit_count == cell->visit_capacity) {
+        const size_t capacity = cell->visit_capacity ? 2 * cell->visit_capacity : 16;
+        tm_visit *visits = realloc(cell->visits, capacity * sizeof *visits);
+        if (!visits) return tm_fail_memory(error, "samples");
+        cell->visits = visits;
+        cell->visit_capacity = capacity;
+    }
+    double *samples = malloc((visit->samples + 1) * sizeof *samples);
+    if (!samples) return tm_fail_memory(error, "samples");
+    memcpy(samples, visit->sample_ns, visit->samples * sizeof *samples);
+    cell->visits[cell->visit_count] = *visit;
+    cell->visits[cell->visit_count++].sample_ns = samples;
+    return TM_OK;
+}
+
+void tm_cell_end(tm_cell *cell, tm_cell_status status, const char *reason)
+{
+    if (cell->final) return;
+    cell->final = true;
+    cell->status = status;
+    snprintf(cell->reason, sizeof cell->reason, "%s", reason);
+}
+
+static void add_label(tm_text *labels, bool condition, const char *label)
+{
+    if (!condition) return;
+    if (labels->length) tm_text_add(labels, ",");
+    tm_text_add(labels, label);
+}
+
+static bool shape_labels(const tm_run *run, const tm_cell *cell, const tm_summary *summary, const tm_bound *bound,
+                         tm_text *labels)
+{
+    const bool measured = summary->samples > 0;
+    add_label(labels, run->options->mode == TM_MODE_QUICK && measured, "QUICK");
+    add_label(labels, cell->capped, "CAPPED");
+    add_label(labels, cell->disturbed, "DISTURBED");
+    add_label(labels, cell->nonlinear >= 2, "NONLINEAR");
+    add_label(labels, measured && tm_has_drift(summary), "NO STEADY STATE");
+    add_label(labels, measured && summary->ci_high_ns < 0.95 * bound->floor_ns, "SUSPECT");
+    add_label(labels, cell->check.grade == TM_GRADE_LOWACC, "LOWACC");
+    add_label(labels, cell->check.labels & TM_LABEL_RACY, "RACY");
+    add_label(labels, cell->check.labels & TM_LABEL_NOT_FIRST, "NOT-FIRST");
+    add_label(labels, cell->declared.quantises_activations, "A8");
+    add_label(labels, cell->declared.accumulator == TM_F16, "ACC=f16");
+    add_label(labels, cell->declared.accumulator == TM_BF16, "ACC=bf16");
+    add_label(labels, cell->declared.tf32, "ACC=tf32");
+    if (!labels->data) tm_text_add(labels, "");
+    return !labels->failed;
+}
+
+static tm_status replace(char **field, const char *value, tm_error *error)
+{
+    char *copy = strdup(value);
+    if (!copy) return tm_fail_memory(error, "a row of the record");
+    free(*field);
+    *field = copy;
+    return TM_OK;
+}
+
+static void fill_times(tm_record_cell *row, const tm_cell *cell, const tm_summary *summary, const tm_bound *bound)
+{
+    const bool shown = cell->status == TM_CELL_OK;
+    row->median_ns = shown ? summary->median_ns : NAN;
+    row->ci_low_ns = shown ? summary->ci_low_ns : NAN;
+    row->ci_high_ns = shown ? summary->ci_high_ns : NAN;
+    row->p5_ns = shown ? summary->p5_ns : NAN;
+    row->p95_ns = shown ? summary->p95_ns : NAN;
+    row->min_ns = shown ? summary->min_ns : NAN;
+    row->samples = summary->samples;
+    row->first_call_ns = cell->first_call_ns;
+    row->limit_ns = bound->limit_ns;
+    row->floor_ns = bound->floor_ns;
+    row->efficiency = row->median_ns > 0 ? bound->limit_ns / row->median_ns : NAN;
+}
+
+static void fill_check(tm_record_cell *row, const tm_cell *cell)
+{
+    const bool checked = cell->check.grade != TM_GRADE_NONE;
+    row->error = checked ? cell->check.max_error : NAN;
+    row->rms_error = checked ? cell->check.rms_error : NAN;
+    row->checked = cell->check.checked;
+    row->freivalds = checked ? cell->check.freivalds : NAN;
+    row->peak_host_bytes = (int64_t)cell->peak_host;
+    row->peak_device_bytes = (int64_t)cell->peak_device;
+    row->discarded = cell->discarded;
+}
+
+tm_status tm_run_refresh_cell(tm_run *run, int64_t case_position, int32_t backend, tm_error *error)
+{
+    const tm_case *one = &run->options->cases->items[case_position];
+    const tm_cell *cell = tm_run_cell(run, case_position, backend);
+    tm_record_cell *row = tm_run_record_cell(run, case_position, backend);
+    const tm_work work = tm_graph_work(one->graph);
+    const tm_bound bound = tm_bound_of(tm_run_limits(run, backend), work.flop, work.bytes, work.floor_flop,
+                                       work.floor_bytes, work.read_only);
+    const tm_summary summary = tm_summarise(cell->visits, cell->visit_count);
+
+    tm_text labels = {0};
+    if (!shape_labels(run, cell, &summary, &bound, &labels)) {
+        tm_text_free(&labels);
+        return tm_fail_memory(error, "labels");
+    }
+    row->flop = work.flop;
+    row->bytes = work.bytes;
+    fill_times(row, cell, &summary, &bound);
+    fill_check(row, cell);
+
+    /* A cell that has not been measured yet has no status of its own; it reads as skipped until it has one. */
+    const bool pending = cell->status == TM_CELL_OK && cell->visit_count == 0;
+    row->status = pending ? TM_CELL_SKIPPED : cell->status;
+    const char *probe = !cell->probe_done || !cell->probe_exists ? "none" : cell->probe_passed ? "pass" : "fail";
+    tm_status status = replace(&row->reason, pending ? "not measured yet" : cell->reason, error);
+    if (status == TM_OK) status = replace(&row->case_id, one->id, error);
+    if (status == TM_OK) status = replace(&row->suite, one->suite, error);
+    if (status == TM_OK) status = replace(&row->group, one->group, error);
+    if (status == TM_OK) status = replace(&row->backend, run->options->backends[backend].id, error);
+    if (status == TM_OK) status = replace(&row->verify, tm_grade_name(cell->check.grade), error);
+    if (status == TM_OK) status = replace(&row->probe, probe, error);
+    if (status == TM_OK) status = replace(&row->limit_basis, bound.basis ? bound.basis : "", error);
+    if (status == TM_OK) status = replace(&row->labels, labels.data, error);
+    if (status == TM_OK && !row->metrics) status = replace(&row->metrics, "{}", error);
+    tm_text_free(&labels);
+    return status;
+}
+
+tm_status tm_run_store_case(tm_run *run, int64_t case_position, tm_error *error)
+{
+    for (int32_t backend = 0; backend < run->options->backend_count; backend++) {
+        tm_status status = tm_run_refresh_cell(run, case_position, backend, error);
+        if (status != TM_OK) return status;
+        status = tm_store_put_cell(run->store, run->id, case_position, backend,
+                                   tm_run_record_cell(run, case_position, backend), error);
+        if (status != TM_OK) return status;
+    }
+    return TM_OK;
+}
+
+/* Faster than this machine can be, in every pass that measured it: something was not computed. */
+static bool beats_the_floor(const tm_run *run, const tm_cell *cell, double floor_ns)
+{
+    if (isnan(floor_ns) || cell->visit_count == 0) return false;
+    int32_t first = 0, passes = 0;
+    for (int32_t pass = 0; pass < run->schedule.passes; pass++) {
+        const int32_t end = first + run->schedule.incarnations[pass];
+        tm_visit of_pass[256];
+        size_t count = 0;
+        for (size_t i = 0; i < cell->visit_count && count < sizeof of_pass / sizeof *of_pass; i++) {
+            const tm_visit *visit = &cell->visits[i];
+            if (visit->incarnation >= first && visit->incarnation < end) of_pass[count++] = *visit;
+        }
+        first = end;
+        if (!count) continue;
+        const tm_summary summary = tm_summarise(of_pass, count);
+        if (!(summary.ci_high_ns < 0.90 * floor_ns)) return false;
+        passes++;
+    }
+    return passes >= 2;
+}
+
+static int32_t base_position(const tm_run *run)
+{
+    for (int32_t i = 0; run->options->base && i < run->options->backend_count; i++) {
+        if (strcmp(run->options->backends[i].id, run->options->base) == 0) return i;
+    }
+    return 0;
+}
+
+/* Ratio and interval of one backend against the base. Verdicts need the false-alarm floor of an A/A comparison; until
+ * there is one, every pair is UNDECIDED. */
+static tm_status compare_with_base(tm_run *run, int64_t case_position, int32_t base, int32_t backend, tm_error *error)
+{
+    const tm_cell *one = tm_run_cell(run, case_position, base), *other = tm_run_cell(run, case_position, backend);
+    if (one->status != TM_CELL_OK || other->status != TM_CELL_OK) return TM_OK;
+    double differences[32];
+    const size_t count = tm_pair_differences(one->visits, one->visit_count, other->visits, other->visit_count,
+                                             differences, sizeof differences / sizeof *differences);
+    if (count == 0) return TM_OK;
+    const tm_interval interval = tm_mean_interval(differences, count);
+    const double standard_error = interval.half_width / tm_student_quantile(0.975, (double)count - 1);
+    const double df = (double)count - 1;
+    tm_record_comparison comparison = {
+        .case_id = run->options->cases->items[case_position].id,
+        .backend = run->options->backends[backend].id,
+        .base = run->options->backends[base].id,
+        .verdict = (char[]){"UNDECIDED"},
+        .ratio = exp(interval.mean),
+        .ci_low = exp(interval.mean - interval.half_width),
+        .ci_high = exp(interval.mean + interval.half_width),
+        .smallest_effect = 0.01 + (tm_student_quantile(0.975, df) + tm_student_quantile(0.80, df)) * standard_error,
+    };
+    return tm_store_put_comparison(run->store, run->id, &comparison, error);
+}
+
+tm_status tm_run_conclude(tm_run *run, tm_error *error)
+{
+    const int32_t base = base_position(run);
+    for (int64_t c = 0; c < (int64_t)run->options->cases->count; c++) {
+        for (int32_t backend = 0; backend < run->options->backend_count; backend++) {
+            tm_cell *cell = tm_run_cell(run, c, backend);
+            const tm_status status = tm_run_refresh_cell(run, c, backend, error);
+            if (status != TM_OK) return status;
+            const double floor_ns = tm_run_record_cell(run, c, backend)->floor_ns;
+            if (cell->status == TM_CELL_OK && beats_the_floor(run, cell, floor_ns)) {
+                char reason[128];
+                snprintf(reason, sizeof reason, "faster than this machine can be: below 0.90 of the floor, %.3g us",
+                         floor_ns / 1e3);
+                tm_cell_end(cell, TM_CELL_INVALID, reason);
+            }
+        }
+        tm_status status = tm_run_store_case(run, c, error);
+        for (int32_t backend = 0; backend < run->options->backend_count && status == TM_OK; backend++) {
+            if (backend != base) status = compare_with_base(run, c, base, backend, error);
+        }
+        if (status != TM_OK) return status;
+    }
+    return TM_OK;
+}

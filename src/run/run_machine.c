@@ -1,0 +1,145 @@
+/* What belongs to the machine rather than to a cell: its lock, its limits per thread count, its facts. */
+#include "run/run_state.h"
+
+#include "base/clock.h"
+#include "base/parallel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool tm_run_cancelled(const tm_run *run)
+{
+    return run->options->cancel && *run->options->cancel;
+}
+
+void tm_run_notice(const tm_run *run, const char *format, ...)
+{
+    if (!run->options->events.notice) return;
+    char line[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    run->options->events.notice(run->options->events.context, line);
+}
+
+/* /tmp is sticky: a lock file of another user must be opened without O_CREAT. */
+static int open_lock(void)
+{
+    static const char path[] = "/tmp/tensormark.lock";
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 && errno == ENOENT) {
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (fd >= 0 && fchmod(fd, 0666) != 0) return fd; /* still good for this user */
+    }
+    if (fd < 0) fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return fd;
+}
+
+int tm_run_lock_machine(tm_run *run)
+{
+    const int fd = open_lock();
+    if (fd < 0) {
+        tm_run_notice(run, "the machine's lock could not be opened; another run would disturb this one");
+        return open("/dev/null", O_RDONLY | O_CLOEXEC);
+    }
+    bool said = false;
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (tm_run_cancelled(run)) {
+            close(fd);
+            return -1;
+        }
+        if (!said) tm_run_notice(run, "another run is measuring on this machine; waiting for it to end");
+        said = true;
+        tm_sleep_ns(100000000);
+    }
+    return fd;
+}
+
+int32_t tm_run_threads(const tm_run *run, int32_t backend)
+{
+    const int32_t own = run->options->backends[backend].threads;
+    return own > 0 ? own : run->options->threads;
+}
+
+const tm_limits *tm_run_limits(const tm_run *run, int32_t backend)
+{
+    const int32_t threads = tm_run_threads(run, backend);
+    for (int32_t i = 0; i < run->limit_count; i++) {
+        if (run->limits[i].threads == threads) return &run->limits[i];
+    }
+    return &run->limits[0];
+}
+
+static tm_limits *limits_slot(tm_run *run, int32_t threads)
+{
+    for (int32_t i = 0; i < run->limit_count; i++) {
+        if (run->limits[i].threads == threads) return &run->limits[i];
+    }
+    if (run->limit_count == TM_MOST_THREAD_COUNTS) return &run->limits[0];
+    run->limits[run->limit_count] = (tm_limits){.threads = threads};
+    return &run->limits[run->limit_count++];
+}
+
+tm_status tm_run_measure_limits(tm_run *run, double seconds, tm_error *error)
+{
+    bool done[TM_MOST_THREAD_COUNTS] = {false};
+    for (int32_t backend = -1; backend < run->options->backend_count; backend++) {
+        const int32_t threads = backend < 0 ? run->options->threads : tm_run_threads(run, backend);
+        tm_limits *slot = limits_slot(run, threads);
+        if (done[slot - run->limits]) continue;
+        done[slot - run->limits] = true;
+        tm_limits now;
+        const tm_status status = tm_limits_measure(threads, seconds, &now, error);
+        if (status != TM_OK) return status;
+        *slot = tm_limits_best(slot, &now);
+        slot->threads = threads;
+    }
+    const tm_limits *own = &run->limits[0];
+    tm_record_machine *machine = &run->record->machine;
+    machine->read_gbs = own->read_gbs;
+    machine->copy_gbs = own->copy_gbs;
+    machine->l1_gbs = own->l1_gbs;
+    machine->l2_gbs = own->l2_gbs;
+    machine->llc_gbs = own->llc_gbs;
+    machine->f32_gflops = own->f32_gflops;
+    machine->bf16_gflops = own->bf16_gflops;
+    machine->i8_gops = own->i8_gops;
+    return TM_OK;
+}
+
+tm_status tm_run_describe_machine(tm_run *run, tm_error *error)
+{
+    tm_machine facts;
+    tm_machine_read(&facts);
+    if (run->options->threads <= 0) run->options->threads = facts.cores > 0 ? facts.cores : tm_usable_threads();
+
+    tm_record_machine *machine = &run->record->machine;
+    json_t *more = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:f}", "isa", facts.isa, "turbo", facts.turbo,
+                             "huge_pages", facts.huge_pages, "clock_source", facts.clock_source, "container",
+                             facts.container, "cores_total", facts.cores_total, "numa_nodes", facts.numa_nodes,
+                             "available_bytes", (json_int_t)facts.available_bytes, "load", facts.load);
+    machine->facts = more ? json_dumps(more, JSON_COMPACT) : NULL;
+    json_decref(more);
+    machine->key = strdup(facts.key);
+    machine->cpu = strdup(facts.cpu);
+    machine->os = strdup(facts.os);
+    machine->governor = strdup(facts.governor);
+    machine->smt = strdup(facts.smt);
+    machine->gpus = strdup(facts.gpus);
+    machine->cores = facts.cores;
+    machine->memory_bytes = (int64_t)facts.memory_bytes;
+    if (!machine->facts || !machine->key || !machine->cpu || !machine->os || !machine->governor || !machine->smt ||
+        !machine->gpus) {
+        return tm_fail_memory(error, "the machine's description");
+    }
+    return TM_OK;
+}

@@ -1,0 +1,142 @@
+/* One run while it goes on. Owned by tm_run_execute; the parent has one thread. */
+#ifndef TM_RUN_RUN_STATE_H
+#define TM_RUN_RUN_STATE_H
+
+#include "measure/disturbance.h"
+#include "measure/machine.h"
+#include "measure/stats.h"
+#include "run/cell_check.h"
+#include "run/run.h"
+
+enum { TM_MOST_THREAD_COUNTS = 16, TM_MOST_BACKENDS = 64, TM_MOST_INCARNATIONS = 8, TM_MOST_LOSSES = 3 };
+
+/* Everything measured of one cell so far. */
+typedef struct tm_cell {
+    tm_visit *visits; /* kept ones; their samples are owned */
+    size_t visit_count, visit_capacity;
+    tm_cell_status status; /* OK until something final happens */
+    char reason[640];
+    bool final;        /* nothing more is measured: failed, skipped, unsupported */
+    int32_t losses;    /* workers lost on this cell */
+    int32_t discarded; /* visits repeated because of disturbance */
+    int32_t nonlinear; /* incarnations in which twice the work did not take twice the time */
+    bool disturbed, capped;
+    double sampling_ns; /* spent in visits, for CAPPED */
+    double first_call_ns;
+    tm_check check;
+    bool probe_exists, probe_done, probe_passed;
+    tm_declared declared;
+    uint64_t peak_host, peak_device;
+} tm_cell;
+
+/* A worker's place: one backend in one incarnation of the present pass. */
+typedef struct tm_seat {
+    tm_worker *worker; /* NULL: not running */
+    int32_t backend;
+    int32_t incarnation; /* over all passes */
+    bool ready;          /* compiled, bound and verified for the present case */
+    bool bound;
+    double call_ns; /* estimate for the present case */
+    int64_t batch;
+} tm_seat;
+
+typedef struct tm_run {
+    tm_run_options *options;
+    tm_store *store;
+    char id[64];
+    tm_schedule schedule;
+    tm_record *record; /* backends and cells as they stand: what events show */
+    tm_cell *cells;    /* [case][backend] */
+    bool *round_done;  /* [case][incarnation][round], committed */
+    tm_limits limits[TM_MOST_THREAD_COUNTS];
+    int32_t limit_count;
+    tm_shared *shared;
+    tm_canary *canary;
+    double *canary_ns; /* history */
+    size_t canary_count, canary_capacity;
+    char cache_folder[512];
+    tm_seat seats[TM_MOST_INCARNATIONS * TM_MOST_BACKENDS];
+    int32_t seat_count; /* incarnations of the pass x backends */
+    int32_t pass, first_incarnation;
+    int64_t rounds_run, rounds_repeated;
+    double started_ns;
+    double pass_one_ns; /* time of accepted cases in the first pass, for the budget */
+    bool backend_dead[TM_MOST_BACKENDS];
+    char backend_reason[TM_MOST_BACKENDS][640];
+    tm_cell_status backend_status[TM_MOST_BACKENDS];
+} tm_run;
+
+/* --- cells: run_cells.c ------------------------------------------------------------------------------------- */
+
+tm_cell *tm_run_cell(const tm_run *run, int64_t case_position, int32_t backend);
+tm_record_cell *tm_run_record_cell(const tm_run *run, int64_t case_position, int32_t backend);
+
+/* Appends a kept visit; the samples are copied. */
+tm_status tm_cell_add_visit(tm_cell *cell, const tm_visit *visit, tm_error *error);
+
+/* Nothing more will be measured of this cell. */
+void tm_cell_end(tm_cell *cell, tm_cell_status status, const char *reason);
+
+/* Writes what is known of the cell into its row of the record. */
+tm_status tm_run_refresh_cell(tm_run *run, int64_t case_position, int32_t backend, tm_error *error);
+
+/* Refreshes and stores the row of every backend of a case, in the caller's transaction. */
+tm_status tm_run_store_case(tm_run *run, int64_t case_position, tm_error *error);
+
+/* After the last pass: floors, drift, comparisons with the base. */
+tm_status tm_run_conclude(tm_run *run, tm_error *error);
+
+/* --- limits and machine: run_machine.c ---------------------------------------------------------------------- */
+
+int32_t tm_run_threads(const tm_run *run, int32_t backend);
+tm_status tm_run_measure_limits(tm_run *run, double seconds, tm_error *error);
+const tm_limits *tm_run_limits(const tm_run *run, int32_t backend);
+tm_status tm_run_describe_machine(tm_run *run, tm_error *error);
+
+/* Takes the machine's lock, waiting for another run to end. Returns the descriptor to close, -1 when cancelled. */
+int tm_run_lock_machine(tm_run *run);
+
+/* --- one case: run_case.c, run_round.c ---------------------------------------------------------------------- */
+
+/* All of one case in the present pass. Only failures of the run itself (store, memory of the parent) are errors. */
+tm_status tm_run_case(tm_run *run, int64_t case_position, tm_error *error);
+
+/* Makes a seat ready for the case: worker alive, program compiled, bound, verified, calibrated. False when the cell
+ * is final or the worker was lost (the cell says why). */
+bool tm_seat_prepare(tm_run *run, tm_seat *seat, int64_t case_position, tm_case_data *data, tm_cell_check *check);
+bool tm_seat_start(tm_run *run, tm_seat *seat);
+void tm_seat_stop(tm_seat *seat);
+
+/* What an outcome other than OK means for the cell; a lost worker is freed. */
+void tm_seat_failed(tm_run *run, tm_seat *seat, int64_t case_position, const tm_outcome *outcome);
+
+/* One case's rounds over all seats. `bind_each_visit`: inputs are large, only one worker holds them at a time. */
+tm_status tm_run_rounds(tm_run *run, int64_t case_position, tm_case_data *data, tm_cell_check *checks,
+                        bool bind_each_visit, tm_error *error);
+
+bool tm_run_cancelled(const tm_run *run);
+void tm_run_notice(const tm_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* --- plan: run_plan.c --------------------------------------------------------------------------------------- */
+
+/* What --resume needs, as JSON. */
+tm_status tm_run_plan_write(const tm_run_options *options, char **json, tm_error *error);
+
+/* Overwrites cases, backends, mode, seed, threads, base and budget of `options` with those of the plan. */
+tm_status tm_run_plan_read(const char *json, tm_run_options *options, tm_error *error);
+
+/* Takes over the visits and cells that a former process stored. */
+tm_status tm_run_restore(tm_run *run, tm_error *error);
+
+/* --- estimates: run_estimate.c ------------------------------------------------------------------------------ */
+
+/* Bytes that parent and one worker need together for a case with `slots` input slots. */
+double tm_case_memory(const tm_case *one, int32_t slots);
+
+/* Slots that fit, 0 if the case does not fit in 85 % of what is free. */
+int32_t tm_case_fitting_slots(const tm_case *one, double llc_bytes, double available_bytes);
+
+/* Seconds that one case will take in all passes on all backends: a rough figure for plans. */
+double tm_case_seconds(const tm_case *one, const tm_limits *limits, const tm_schedule *schedule, int32_t backends);
+
+#endif
