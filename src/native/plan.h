@@ -9,8 +9,8 @@
 
 /* What a step sees when it runs. */
 typedef struct tm_frame {
-    void *const *value;   /* data of every value of the graph; 16-bit reals are already float32 here */
-    void *scratch;        /* the plan's scratch, 64-byte aligned, as large as the greediest step asked for */
+    void *const *value; /* data of every value of the graph; 16-bit reals are already float32 here */
+    void *scratch;      /* the plan's scratch, 64-byte aligned, as large as the greediest step asked for */
     tm_pool *pool;
     const tm_kernels *kernels;
 } tm_frame;
@@ -26,13 +26,21 @@ struct tm_step {
     int64_t size[12];      /* whatever the planner worked out; each planner says what they mean */
     double real[4];
     size_t scratch_bytes;
+    uint8_t uses[TM_ISA_COUNT]; /* slots that one run of the step enters, by where they come from: TM_USE */
 };
+
+/* A planner calls TM_USE(planner, step, relu_f32) once for each kernel slot that the step will enter: this is how
+ * tm_native_kernel_calls knows which instruction set really ran. */
+#define TM_USE(planner, step, slot) ((void)((step)->uses[(planner)->kernels->isa.slot]++))
 
 static inline const float *tm_step_input(const tm_step *step, const tm_frame *frame, int32_t operand)
 {
     return frame->value[step->node.operand[operand]];
 }
-static inline void *tm_step_result(const tm_step *step, const tm_frame *frame) { return frame->value[step->result]; }
+static inline void *tm_step_result(const tm_step *step, const tm_frame *frame)
+{
+    return frame->value[step->result];
+}
 
 /* What planners are told. */
 typedef struct tm_planner {
@@ -42,15 +50,40 @@ typedef struct tm_planner {
     double llc_bytes; /* outputs above half of it are streamed */
 } tm_planner;
 
-/* One planner per op: fills run, members, stream, size, real and scratch_bytes of a step whose node, shape and result are
- * set. All shapes are checked already; zero-sized and rank-0 tensors do occur. They live in native/ops/. */
+/* One planner per op: fills run, members, stream, size, real and scratch_bytes of a step whose node, shape and result
+ * are set (everything else is zero). All shapes are checked already; zero-sized and rank-0 tensors do occur. Whatever
+ * real dtype a shape names, the data is float32; indices are int64_t. They live in native/ops/. */
 #define TM_OP(name, ...) tm_status tm_plan_##name(const tm_planner *planner, tm_step *step, tm_error *error);
 #include "graph/ops.def"
 #undef TM_OP
 
+/* The steps of a graph and where its data lies. Nothing is allocated for data until tm_plan_place. */
 typedef struct tm_plan tm_plan;
-tm_status tm_plan_new(const tm_graph *graph, const tm_kernels *kernels, tm_pool *pool, int32_t slots, tm_plan **into,
-                      tm_error *error);
+
+/* `graph`, `kernels` and `pool` must outlive the plan. `slots` >= 1 input sets. `offset` shifts all
+ * data by that many bytes (0..4095, a multiple of 64), so that two processes differ in their cache sets. */
+tm_status tm_plan_new(const tm_graph *graph, const tm_kernels *kernels, tm_pool *pool, int32_t slots, size_t offset,
+                      tm_plan **into, tm_error *error);
 void tm_plan_free(tm_plan *plan);
+
+/* Allocates and touches the plan's memory if it has none; gives it back (all contents are lost). */
+tm_status tm_plan_place(tm_plan *plan, tm_error *error);
+void tm_plan_release(tm_plan *plan);
+size_t tm_plan_bytes(const tm_plan *plan); /* what tm_plan_place allocates */
+
+/* Where a value's data lies, dense in its own dtype; only while placed. Results are the same for every slot. */
+void *tm_plan_data(const tm_plan *plan, int32_t slot, int32_t value);
+
+/* Executes `count` times on slots first_slot, first_slot + 1, ... modulo the number of slots. */
+void tm_plan_run(const tm_plan *plan, int32_t first_slot, int64_t count);
+
+/* Fills every result (and widened copy) with one bits: NaN as a real. */
+void tm_plan_poison(const tm_plan *plan);
+
+/* Some 16-bit intermediate is rounded to its dtype between two ops. */
+bool tm_plan_rounds_between_ops(const tm_plan *plan);
+
+/* Kernel slots entered by one execution, by instruction set. */
+void tm_plan_uses(const tm_plan *plan, uint64_t uses[TM_ISA_COUNT]);
 
 #endif

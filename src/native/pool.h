@@ -6,15 +6,29 @@
 
 typedef struct tm_pool tm_pool;
 
-/* `threads` >= 1 members, the caller counted; each pinned to a CPU of the affinity mask if there are enough. */
+/* `threads` in 1..TM_POOL_MOST members, the caller counted. With two or more, each is pinned to a CPU of the caller's
+ * affinity mask if there are enough (the caller too, until tm_pool_free, which the same thread must call). */
+enum { TM_POOL_MOST = 256 };
 tm_status tm_pool_new(int32_t threads, tm_pool **into, tm_error *error);
 void tm_pool_free(tm_pool *pool);
 int32_t tm_pool_threads(const tm_pool *pool);
 
-/* Calls body(context, member, members) once on each of `members` threads (members <= tm_pool_threads; 1 means a plain
- * call) and returns when all are done. No allocation, no lock on the fast path. */
+/* Calls body(context, member, members) once on each of `members` threads (1 .. tm_pool_threads; 1 means a plain call)
+ * and returns when all are done and all their stores, non-temporal ones too, are visible. No allocation, no lock on the
+ * fast path. Not to be called from a body. */
 typedef void (*tm_pool_body)(void *context, int32_t member, int32_t members);
 void tm_pool_run(tm_pool *pool, int32_t members, tm_pool_body body, void *context);
+
+/* Orders non-temporal stores of this thread before what it stores next. tm_pool_run does it for every body, and the
+ * engine after every step, so planners need not. */
+static inline void tm_store_fence(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_sfence();
+#else
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
 
 /* Member `member`'s share [begin, end) of `count` items, in multiples of `grain` (the last may be shorter). */
 static inline void tm_share(int64_t count, int64_t grain, int32_t member, int32_t members, int64_t *begin, int64_t *end)

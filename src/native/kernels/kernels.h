@@ -14,7 +14,8 @@
 /* y[i] = f(x[i], parameter), 0 <= i < n; x == y is allowed. */
 typedef void (*tm_map_kernel)(const float *x, float *y, int64_t n, float parameter, bool stream);
 
-/* Sum over i of -(t ln p + (1-t) ln(1-p)), each logarithm clamped at -100; accurate to float64 rounding of the terms. */
+/* Sum over i of -(t ln p + (1-t) ln(1-p)), each logarithm clamped at -100; accurate to float64 rounding of the terms.
+ */
 typedef double (*tm_bce_kernel)(const float *p, const float *t, int64_t n);
 
 /* Sum of n elements, with the accuracy of pairwise or compensated summation (error well under 1 u sqrt(n) norm2). */
@@ -32,7 +33,7 @@ typedef void (*tm_argmax_columns_kernel)(const float *x, int64_t *y, int64_t len
 typedef void (*tm_rows_kernel)(const float *x, float *y, int64_t rows, int64_t length, bool stream);
 
 /* One part of a long row: its maximum, and the sum of exp(x - max). Parts are merged by the planner, then applied:
- * y = exp(x - max) * scale. NaN in x makes both NaN. */
+ * y = exp(x - max) * scale. NaN in x makes both NaN; no elements, or only -inf, give max = -inf and sum = 0. */
 typedef void (*tm_softmax_part_kernel)(const float *x, int64_t n, float *max, double *sum);
 typedef void (*tm_softmax_apply_kernel)(const float *x, float *y, int64_t n, float max, float scale, bool stream);
 
@@ -44,7 +45,10 @@ typedef void (*tm_sort_kernel)(const float *x, float *y, int64_t n, float *scrat
 /* Each of `columns` columns by itself; `scratch` holds tm_sort_columns_scratch(length) floats. */
 typedef void (*tm_sort_columns_kernel)(const float *x, float *y, int64_t length, int64_t stride, int64_t columns,
                                        float *scratch);
-static inline int64_t tm_sort_columns_scratch(int64_t length) { return (2 * length + 64) * 64; }
+static inline int64_t tm_sort_columns_scratch(int64_t length)
+{
+    return (2 * length + 64) * 64;
+}
 
 /* y[i] += x[i], or y[i] = max(y[i], x[i]) with NaN winning. */
 typedef void (*tm_accumulate_kernel)(float *y, const float *x, int64_t n);
@@ -52,17 +56,73 @@ typedef void (*tm_accumulate_kernel)(float *y, const float *x, int64_t n);
 typedef void (*tm_widen_kernel)(const uint16_t *x, float *y, int64_t n);
 typedef void (*tm_narrow_kernel)(const float *x, uint16_t *y, int64_t n); /* round to nearest even */
 
-/* The pieces of a packed GEMM, C (m x n) = A (m x k) B (k x n) [+ bias]: see gemm.c. A is packed in panels of `mr` rows (k
- * major, zero-padded), B in panels of `nr` columns. `tile` computes one mr x nr tile, of which only `rows` x `columns` are
- * stored: C = (accumulate ? C : bias or 0) + A B. */
+/* C (rows x columns) = A B [+ bias] [+ C], A in place or packed. Strides are in floats. Element (i, p) of segment g of A is
+ * a[g * a_segment + i * a_row + p * a_step]; the contraction runs over `segments` times `k`, and B's rows follow each other
+ * through all segments (a plain product has one; a convolution has one per row of its window).
+ * b_panel = 0: B is in place, row p at b + p * b_row. Otherwise B is packed in panels of nr columns (b_row = nr), zero-padded,
+ * b_panel floats apart. Nothing outside rows and columns is read of A, of B in place, or written. */
+typedef struct tm_gemm_strip {
+    const float *a;
+    int64_t a_row, a_step, a_segment, segments, k;
+    const float *b;
+    int64_t b_row, b_panel;
+    float *c;
+    int64_t c_row;
+    int32_t rows; /* 1..mr */
+    int64_t columns;
+    const float *bias; /* one per column, or NULL */
+    bool accumulate, stream;
+} tm_gemm_strip;
+
+/* C (rows x columns) = scale A B^T [+ bias] [+ C] where the contraction is contiguous in both. */
+typedef struct tm_gemm_dot {
+    const float *a;
+    int64_t a_row, a_segment;
+    const float *b;
+    int64_t b_row, b_segment;
+    int64_t segments, k;
+    float *c;
+    int64_t c_row, rows, columns;
+    const float *bias;
+    float scale;
+    bool accumulate;
+} tm_gemm_dot;
+
+/* mr, nr: the largest tile; width: floats per vector. */
 typedef struct tm_gemm_kernels {
-    int32_t mr, nr;
-    void (*pack_a)(const float *a, int64_t row_stride, int64_t column_stride, int64_t rows, int64_t k, float *packed);
-    void (*pack_b)(const float *b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t columns,
-                   float *packed);
-    void (*tile)(const float *packed_a, const float *packed_b, int64_t k, float *c, int64_t c_stride, int32_t rows,
-                 int32_t columns, const float *bias, bool accumulate, bool stream);
+    int32_t mr, nr, width;
+    void (*strip)(const tm_gemm_strip *);
+    void (*dot)(const tm_gemm_dot *);
 } tm_gemm_kernels;
+
+/* One output row of a convolution with few filters: lanes run along the pixels. `planes[r]` is row r of the window, one plane
+ * per channel, `plane` floats apart, readable for tm_conv_planar_slack floats beyond the input's width. `weights` are
+ * [kernel_height][kernel_width][channels][filters]. y[pixel * filters + filter] is written. */
+typedef struct tm_conv_planar {
+    const float *const *planes;
+    int64_t plane;
+    int64_t kernel_height, kernel_width, channels;
+    const float *weights;
+    int32_t filters; /* 1..gemm_f32.width / 2 */
+    int64_t width;   /* output pixels */
+    float *y;
+    bool stream;
+} tm_conv_planar;
+enum { tm_conv_planar_slack = 64 };
+typedef void (*tm_conv_planar_kernel)(const tm_conv_planar *);
+/* planes[c * plane + i] = x[i * channels + c], 0 <= i < width. */
+typedef void (*tm_deinterleave_kernel)(const float *x, int64_t channels, int64_t width, float *planes, int64_t plane);
+
+/* y's row r, y_stride apart, = x's row r, x_stride apart. */
+typedef void (*tm_copy_rows_kernel)(const float *x, int64_t x_stride, float *y, int64_t y_stride, int64_t rows,
+                                    int64_t length, bool stream);
+/* Row e of y = row index[e] of the table; an index outside of it gives a row of zeros. */
+typedef void (*tm_gather_rows_kernel)(const float *table, int64_t table_rows, const int64_t *index, float *y,
+                                      int64_t rows, int64_t length, bool stream);
+/* For e in order: row index[e] - first of y += row e of x (or the greater of both, NaN winning). Indices outside
+ * first <= i < last are passed over. */
+typedef void (*tm_scatter_rows_kernel)(const float *x, const int64_t *index, int64_t rows, int64_t length, float *y,
+                                       int64_t first, int64_t last);
 
 typedef enum tm_isa { TM_ISA_portable = 0, TM_ISA_avx2 = 1, TM_ISA_avx512 = 2, TM_ISA_COUNT } tm_isa;
 
@@ -75,6 +135,15 @@ typedef struct tm_kernels {
 #include "kernels.def"
     } isa;
 } tm_kernels;
+
+/* Prototypes of every kernel. Slots are function pointers, or a struct of them (a gemm): then the kernel is a constant.
+ */
+#define TM_KERNEL_TYPE(type)                                                                                           \
+    __typeof__(*_Generic((type *)0, tm_gemm_kernels * : (const tm_gemm_kernels *)0, default : *(type *)0))
+#define TM_SLOT(name, type) extern TM_KERNEL_TYPE(type) tm_##name##__portable;
+#include "kernels.def"
+#define TM_KERNEL(name, isa) extern __typeof__(tm_##name##__portable) tm_##name##__##isa;
+#include "kernels.def"
 
 /* The table for `isa`: portable everywhere, overridden by every instruction set up to `isa`. Filled once per process,
  * never freed. NULL if this build or CPU does not have it. */

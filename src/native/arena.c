@@ -1,0 +1,43 @@
+/* Anonymous mapping, large enough that a 2 MiB boundary lies inside; huge pages are asked for from one huge page up. */
+#include "native/arena.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define HUGE_PAGE ((size_t)2 << 20)
+#define PAGE      ((size_t)4096)
+
+static void touch(void *context, int32_t member, int32_t members)
+{
+    const tm_arena *arena = context;
+    int64_t begin, end;
+    tm_share((int64_t)arena->bytes, (int64_t)PAGE, member, members, &begin, &end);
+    for (int64_t i = begin; i < end; i += (int64_t)PAGE) ((volatile unsigned char *)arena->base)[i] = 0;
+}
+
+tm_status tm_arena_new(size_t bytes, size_t offset, tm_pool *pool, tm_arena *into, tm_error *error)
+{
+    *into = (tm_arena){0};
+    size_t map_bytes;
+    if (__builtin_add_overflow(bytes, HUGE_PAGE + offset + PAGE, &map_bytes)) return tm_fail_memory(error, "the arena");
+    map_bytes = map_bytes / PAGE * PAGE;
+    void *map = mmap(NULL, map_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (map == MAP_FAILED) {
+        return tm_fail(error, TM_OUT_OF_MEMORY, "native: %zu bytes for the arena: %s", bytes, strerror(errno));
+    }
+    const uintptr_t boundary = ((uintptr_t)map + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    into->map = map;
+    into->map_bytes = map_bytes;
+    into->base = (unsigned char *)boundary + offset;
+    into->bytes = bytes;
+    if (bytes >= HUGE_PAGE) (void)madvise((void *)boundary, map_bytes - (boundary - (uintptr_t)map), MADV_HUGEPAGE);
+    tm_pool_run(pool, tm_pool_members_for(pool, (double)bytes, 0.0), touch, into);
+    return TM_OK;
+}
+
+void tm_arena_free(tm_arena *arena)
+{
+    if (arena->map != NULL) munmap(arena->map, arena->map_bytes);
+    *arena = (tm_arena){0};
+}

@@ -1,0 +1,21 @@
+/* One block of memory for everything a program needs: 2 MiB-aligned, on huge pages where the system allows. */
+#ifndef TM_NATIVE_ARENA_H
+#define TM_NATIVE_ARENA_H
+
+#include "native/pool.h"
+
+#include <stddef.h>
+
+typedef struct tm_arena {
+    unsigned char *base; /* `offset` bytes behind a 2 MiB boundary; NULL when there is none */
+    size_t bytes;
+    void *map;
+    size_t map_bytes;
+} tm_arena;
+
+/* Maps `bytes` (0 allowed) of zeros. Each member of the pool touches its share of every 2 MiB, so that pages lie near
+ * the threads that will use them and no page fault is left for the timed runs. */
+tm_status tm_arena_new(size_t bytes, size_t offset, tm_pool *pool, tm_arena *into, tm_error *error);
+void tm_arena_free(tm_arena *arena);
+
+#endif

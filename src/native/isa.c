@@ -1,0 +1,82 @@
+/* Instruction sets are tried from the best down. The counters are the one piece of state of this module: they belong to
+ * the process, because what they prove ("the forced path ran") is about the process. */
+#include "native/isa.h"
+
+#include "native/native.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+static _Atomic uint64_t calls[TM_ISA_COUNT];
+
+static const char *const names[TM_ISA_COUNT] = {"portable", "avx2", "avx512"};
+
+const char *tm_isa_name(tm_isa isa)
+{
+    return (unsigned)isa < TM_ISA_COUNT ? names[isa] : "?";
+}
+
+static bool parse(const char *name, tm_isa *into)
+{
+    for (int i = 0; i < TM_ISA_COUNT; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            *into = (tm_isa)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool tm_isa_available(tm_isa isa)
+{
+    if (isa == TM_ISA_portable) return true;
+#if defined(__x86_64__)
+    /* Every CPU with AVX2 has F16C too; not every compiler can ask for it. */
+    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+    if (isa == TM_ISA_avx2) return avx2;
+    if (isa == TM_ISA_avx512) {
+        return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    }
+#endif
+    return false;
+}
+
+tm_status tm_isa_choose(tm_isa *into, tm_error *error)
+{
+    const char *wish = getenv("TENSORMARK_ISA");
+    if (wish != NULL && wish[0] != '\0') {
+        if (!parse(wish, into)) {
+            return tm_fail(error, TM_UNSUPPORTED, "TENSORMARK_ISA=%s: no such instruction set (portable, avx2, avx512)",
+                           wish);
+        }
+        if (!tm_isa_available(*into)) {
+            return tm_fail(error, TM_UNSUPPORTED, "TENSORMARK_ISA=%s: this CPU or build does not have it", wish);
+        }
+        return TM_OK;
+    }
+    int best = TM_ISA_COUNT - 1;
+    while (!tm_isa_available((tm_isa)best)) best--; /* ends at portable */
+    *into = (tm_isa)best;
+    return TM_OK;
+}
+
+const char *tm_native_isa(tm_error *error)
+{
+    tm_isa isa = TM_ISA_portable;
+    return tm_isa_choose(&isa, error) == TM_OK ? tm_isa_name(isa) : NULL;
+}
+
+void tm_isa_count(const uint64_t uses[TM_ISA_COUNT], uint64_t executions)
+{
+    for (int i = 0; i < TM_ISA_COUNT; i++) {
+        if (uses[i] != 0) atomic_fetch_add_explicit(&calls[i], uses[i] * executions, memory_order_relaxed);
+    }
+}
+
+uint64_t tm_native_kernel_calls(const char *isa)
+{
+    tm_isa which = TM_ISA_portable;
+    return parse(isa, &which) ? atomic_load_explicit(&calls[which], memory_order_relaxed) : 0;
+}
