@@ -10,12 +10,12 @@
  * Copy bandwidth counts bytes read plus bytes written. */
 typedef struct tm_limits {
     int32_t threads;
-    double read_gbs, copy_gbs;         /* memory; the best of plain and non-temporal patterns */
-    double l1_gbs, l2_gbs, llc_gbs;    /* read */
+    double read_gbs, copy_gbs;      /* memory; the best of plain and non-temporal patterns */
+    double l1_gbs, l2_gbs, llc_gbs; /* read */
     double llc_copy_gbs;
     double f32_gflops, bf16_gflops, i8_gops;
     double l1_bytes, l2_bytes, llc_bytes; /* reachable by `threads` together */
-    double spread;                     /* relative difference of the two best passes: how far to trust this */
+    double spread;                        /* relative difference of the two best passes: how far to trust this */
 } tm_limits;
 
 /* Measures for about `seconds`. Pins its threads to the first `threads` usable CPUs. */
@@ -25,9 +25,9 @@ tm_status tm_limits_measure(int32_t threads, double seconds, tm_limits *into, tm
 tm_limits tm_limits_best(const tm_limits *a, const tm_limits *b);
 
 typedef struct tm_bound {
-    double limit_ns;        /* efficiency = limit / time */
-    const char *basis;      /* "flop", "memory-read", "memory-copy", "llc-read", "llc-copy": what binds; static */
-    double floor_ns;        /* a correct program cannot be faster */
+    double limit_ns;   /* efficiency = limit / time */
+    const char *basis; /* "flop", "memory-read", "memory-copy", "llc-read", "llc-copy": what binds; static */
+    double floor_ns;   /* a correct program cannot be faster */
 } tm_bound;
 
 /* Pure. The work of one execution as in tm_work. */

@@ -7,24 +7,26 @@
 #include <stdbool.h>
 
 typedef struct tm_machine {
-    char key[160];      /* model, cores, memory, os; no measured figure */
+    char key[160]; /* model, cores, memory, os; no measured figure */
     char cpu[128];
-    char isa[64];       /* "avx512 avx512_bf16 avx512_vnni" */
+    char isa[64]; /* "avx512 avx512_bf16 avx512_vnni" */
     char os[160];
-    char governor[32];  /* "?" where unknown, like all that follows */
-    char turbo[16];     /* "on", "off" */
+    char governor[32]; /* "?" where unknown, like all that follows */
+    char turbo[16];    /* "on", "off" */
     char smt[16];
     char huge_pages[16]; /* "madvise" */
     char clock_source[32];
-    char container[96];  /* "none", "cgroup quota 1.5 CPUs, 4096 MiB" */
-    char gpus[256];      /* names, comma-separated; "" for none */
-    int32_t cores;       /* usable by this process: affinity and quota */
+    char container[96]; /* "none", "cgroup quota 1.5 CPUs, 4096 MiB" */
+    char gpus[256];     /* names, comma-separated; "" for none */
+    int32_t cores;      /* usable by this process: affinity and quota */
     int32_t cores_total;
     int32_t numa_nodes;
-    uint64_t memory_bytes;     /* total, or the container's limit */
-    uint64_t available_bytes;  /* now */
-    uint64_t swap_bytes;
-    double load;               /* 1-minute load average */
+    uint64_t memory_bytes;    /* total, or the container's limit */
+    uint64_t available_bytes; /* now */
+    uint64_t swap_bytes;      /* in use */
+    double load;              /* 1-minute load average */
+    double cpu_quota;         /* of the container, in CPUs; 0 for none */
+    char virtual_machine[8];  /* "yes", "no" */
 } tm_machine;
 
 void tm_machine_read(tm_machine *into);

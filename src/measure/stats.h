@@ -27,7 +27,7 @@ tm_interval tm_mean_interval(const double *values, size_t count);
 typedef struct tm_visit {
     int32_t incarnation; /* 0.. over all passes */
     int32_t round;
-    double start_ns;     /* since the run's start */
+    double start_ns; /* since the run's start */
     const double *sample_ns;
     size_t samples;
 } tm_visit;
@@ -39,7 +39,8 @@ typedef struct tm_summary {
     double p5_ns, p95_ns, min_ns;            /* of the pooled samples */
     int64_t samples;
     int32_t incarnations, visits;
-    double drift_low, drift_high; /* 95 % interval of the relative change over the run, from visit medians; NaN below 3 */
+    double drift_low,
+        drift_high; /* 95 % interval of the relative change over the run, from visit medians; NaN below 3 */
 } tm_summary;
 tm_summary tm_summarise(const tm_visit *visits, size_t count);
 

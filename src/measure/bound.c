@@ -1,0 +1,67 @@
+/* The limit is what a good program can reach, and divides by the time to give the efficiency. The floor is what no
+ * correct program can beat, so everything in it errs to the fast side: each cache level serves its whole capacity
+ * first. */
+#include "measure/limits.h"
+
+#include <math.h>
+
+/* 1 GB/s is a byte a nanosecond, 1 GFLOP/s an operation a nanosecond. No work takes no time at any rate. */
+static double time_of(double amount, double rate)
+{
+    if (amount <= 0) return 0;
+    return rate > 0 ? amount / rate : NAN;
+}
+
+static double larger(double a, double b)
+{
+    return isnan(a) || isnan(b) ? NAN : fmax(a, b);
+}
+
+static double stream_time(const tm_limits *limits, double bytes, bool read_only)
+{
+    const double memory = read_only ? limits->read_gbs : fmax(limits->read_gbs, limits->copy_gbs);
+    const double llc = read_only ? limits->llc_gbs : fmax(limits->llc_gbs, limits->llc_copy_gbs);
+    const double size[] = {limits->l1_bytes, limits->l2_bytes, limits->llc_bytes};
+    /* A level cannot be slower than the one behind it; a measurement that says so was disturbed. */
+    const double third = fmax(llc, memory), second = fmax(limits->l2_gbs, third);
+    const double rate[] = {fmax(limits->l1_gbs, second), second, third};
+    double time = 0, left = bytes;
+    for (int level = 0; level < 3 && left > 0; level++) {
+        const double share = fmin(left, fmax(size[level], 0));
+        time += time_of(share, rate[level]);
+        left -= share;
+    }
+    return time + time_of(left, memory);
+}
+
+tm_bound tm_bound_of(const tm_limits *limits, double flop, double bytes, double floor_flop, double floor_bytes,
+                     bool read_only)
+{
+    const double llc = read_only ? limits->llc_gbs : limits->llc_copy_gbs;
+    const bool fits = bytes <= limits->llc_bytes / 2 && llc > 0;
+    const double memory = read_only ? limits->read_gbs : limits->copy_gbs;
+    const double compute = time_of(flop, limits->f32_gflops), move = time_of(bytes, fits ? llc : memory);
+    const char *mover = fits ? (read_only ? "llc-read" : "llc-copy") : (read_only ? "memory-read" : "memory-copy");
+    return (tm_bound){.limit_ns = larger(compute, move),
+                      .basis = compute > move ? "flop" : mover,
+                      .floor_ns =
+                          larger(time_of(floor_flop, limits->f32_gflops), stream_time(limits, floor_bytes, read_only))};
+}
+
+tm_limits tm_limits_best(const tm_limits *a, const tm_limits *b)
+{
+    return (tm_limits){.threads = a->threads > b->threads ? a->threads : b->threads,
+                       .read_gbs = fmax(a->read_gbs, b->read_gbs),
+                       .copy_gbs = fmax(a->copy_gbs, b->copy_gbs),
+                       .l1_gbs = fmax(a->l1_gbs, b->l1_gbs),
+                       .l2_gbs = fmax(a->l2_gbs, b->l2_gbs),
+                       .llc_gbs = fmax(a->llc_gbs, b->llc_gbs),
+                       .llc_copy_gbs = fmax(a->llc_copy_gbs, b->llc_copy_gbs),
+                       .f32_gflops = fmax(a->f32_gflops, b->f32_gflops),
+                       .bf16_gflops = fmax(a->bf16_gflops, b->bf16_gflops),
+                       .i8_gops = fmax(a->i8_gops, b->i8_gops),
+                       .l1_bytes = fmax(a->l1_bytes, b->l1_bytes),
+                       .l2_bytes = fmax(a->l2_bytes, b->l2_bytes),
+                       .llc_bytes = fmax(a->llc_bytes, b->llc_bytes),
+                       .spread = fmin(a->spread, b->spread)};
+}

@@ -1,0 +1,212 @@
+/* Every usable pattern runs on every level of memory it makes sense on, in turns, until the time is up; the best speed
+ * of each counts. Taking turns spreads each pattern over the whole time, so that a short disturbance spoils none of
+ * them.
+ *
+ * All levels use one buffer, a part per thread, touched first by the thread that owns it. What is worked on is half of
+ * L1 and of L2, half of the last level's share (but beyond L2), and all of a part for memory. */
+#include "measure/limits.h"
+
+#include "base/clock.h"
+#include "measure/caches.h"
+#include "measure/kernels/probe.h"
+#include "measure/machine.h"
+#include "measure/team.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { MAX_THREADS = 1024, MAX_PROBES = 32, MAX_JOBS = 4 * MAX_PROBES };
+typedef enum level { L1, L2, LLC, MEMORY, LEVELS } level;
+
+typedef struct job {
+    const tm_probe *probe;
+    level level;
+    int64_t repeats;        /* 0: not calibrated */
+    double best, last_best; /* rate in 1e9 per second: of all turns, and of the best turn of the other parity */
+} job;
+
+typedef struct bench {
+    tm_limits *limits;
+    char *buffer;
+    size_t part;          /* bytes of the buffer a thread owns */
+    size_t bytes[LEVELS]; /* a thread's working set */
+    double seconds;
+    job jobs[MAX_JOBS];
+    int32_t job_count;
+    job *current;
+    volatile double sink[MAX_THREADS]; /* keeps the compiler from dropping the work */
+} bench;
+
+static void touch(void *context, int32_t member, int64_t repeats)
+{
+    const bench *self = context;
+    (void)repeats;
+    memset(self->buffer + (size_t)member * self->part, 0, self->part);
+}
+
+static void run_probe(void *context, int32_t member, int64_t repeats)
+{
+    bench *self = context;
+    const tm_probe *probe = self->current->probe;
+    if (probe->arithmetic) {
+        self->sink[member] = probe->arithmetic(repeats);
+        return;
+    }
+    char *data = self->buffer + (size_t)member * self->part;
+    uint64_t mixed = 0;
+    for (int64_t i = 0; i < repeats; i++) mixed ^= probe->stream(data, self->bytes[self->current->level]);
+    self->sink[member] = (double)mixed;
+}
+
+/* What one repeat counts for over all threads: bytes or operations. */
+static double amount_of(const bench *self, const job *which)
+{
+    const double threads = self->limits->threads;
+    return threads * (which->probe->arithmetic ? which->probe->operations : (double)self->bytes[which->level]);
+}
+
+/* Finds the repeats that last about `target_ns`, then measures one turn. */
+static void take_turn(tm_team *team, bench *self, job *which, double target_ns, int turn)
+{
+    self->current = which;
+    if (which->repeats == 0) {
+        int64_t repeats = 1;
+        double elapsed = tm_team_time(team, run_probe, self, repeats);
+        while (elapsed < target_ns / 8 && repeats < INT64_MAX / 8) {
+            repeats *= 4;
+            elapsed = tm_team_time(team, run_probe, self, repeats);
+        }
+        which->repeats = (int64_t)fmax(1, round(target_ns / elapsed * (double)repeats));
+    }
+    const double elapsed = tm_team_time(team, run_probe, self, which->repeats);
+    const double rate = amount_of(self, which) * (double)which->repeats / fmax(elapsed, 1);
+    double *best = turn % 2 ? &which->last_best : &which->best;
+    *best = fmax(*best, rate);
+}
+
+static void measure(tm_team *team, void *context)
+{
+    bench *self = context;
+    const uint64_t begin = tm_now_ns();
+    tm_team_time(team, touch, self, 1);
+    const double target_ns = fmin(fmax(self->seconds * 1e9 / (self->job_count * 8.0), 1e6), 20e6);
+    int turn = 0;
+    do {
+        for (int32_t i = 0; i < self->job_count; i++) take_turn(team, self, &self->jobs[i], target_ns, turn);
+        turn++;
+    } while (turn < 2 || (double)(tm_now_ns() - begin) < self->seconds * 1e9);
+}
+
+static bool worth_trying(const bench *self, const tm_probe *probe, level where)
+{
+    if (probe->arithmetic) return where == L1;
+    if (self->bytes[where] == 0) return false;
+    if (where == MEMORY) return probe->kind != TM_PROBE_ADD;
+    return !probe->memory_only && (where != LLC || probe->kind != TM_PROBE_ADD);
+}
+
+static void plan_jobs(bench *self)
+{
+    const tm_probe *probes[MAX_PROBES];
+    const size_t count = tm_probes_usable(probes, MAX_PROBES);
+    for (size_t i = 0; i < count; i++) {
+        for (level where = L1; where < LEVELS; where++) {
+            if (worth_trying(self, probes[i], where)) self->jobs[self->job_count++] = (job){probes[i], where, 0, 0, 0};
+        }
+    }
+}
+
+static size_t whole_grains(double bytes)
+{
+    return bytes < TM_PROBE_GRAIN ? 0 : (size_t)(bytes / TM_PROBE_GRAIN) * TM_PROBE_GRAIN;
+}
+
+/* Working sets per thread; 0 leaves a level out. The memory's is bounded by what the machine can spare. */
+static tm_status plan_sizes(bench *self, tm_error *error)
+{
+    const tm_limits *limits = self->limits;
+    const double mib = 1048576.0, threads = limits->threads;
+    const double l2_share = limits->l2_bytes / threads, llc_share = limits->llc_bytes / threads;
+    self->bytes[L1] = whole_grains(limits->l1_bytes / threads / 2);
+    self->bytes[L2] = whole_grains(l2_share / 2);
+    const double llc_set = fmin(fmax(llc_share / 2, 2 * l2_share), 0.75 * llc_share);
+    self->bytes[LLC] = llc_set > l2_share ? whole_grains(llc_set) : 0;
+    const double wanted = fmin(fmax(8 * limits->llc_bytes, 256 * mib), 4096 * mib);
+    const double total = fmin(wanted, (double)tm_memory_available() / 4);
+    self->bytes[MEMORY] = whole_grains(fmax(total, 2 * limits->llc_bytes) / threads);
+    if (self->bytes[MEMORY] == 0 || total < 16 * mib) {
+        return tm_fail(error, TM_OUT_OF_MEMORY,
+                       "measuring limits: too little free memory for a buffer beyond the caches");
+    }
+    const size_t huge_page = 2097152;
+    self->part = (self->bytes[MEMORY] + huge_page - 1) / huge_page * huge_page;
+    return TM_OK;
+}
+
+static void keep_best(double *field, double rate)
+{
+    *field = fmax(*field, rate);
+}
+
+static void collect(const bench *self, tm_limits *limits)
+{
+    double odd = 0, even = 0;
+    for (int32_t i = 0; i < self->job_count; i++) {
+        const job *done = &self->jobs[i];
+        const double rate = fmax(done->best, done->last_best);
+        switch (done->probe->kind) {
+        case TM_PROBE_F32: keep_best(&limits->f32_gflops, rate); continue;
+        case TM_PROBE_BF16: keep_best(&limits->bf16_gflops, rate); continue;
+        case TM_PROBE_I8: keep_best(&limits->i8_gops, rate); continue;
+        default: break;
+        }
+        const bool read = done->probe->kind == TM_PROBE_READ;
+        if (done->level == L1) keep_best(&limits->l1_gbs, rate);
+        if (done->level == L2) keep_best(&limits->l2_gbs, rate);
+        if (done->level == LLC) keep_best(read ? &limits->llc_gbs : &limits->llc_copy_gbs, rate);
+        if (done->level == MEMORY) keep_best(read ? &limits->read_gbs : &limits->copy_gbs, rate);
+        if (done->level == MEMORY && read) {
+            keep_best(&even, done->best);
+            keep_best(&odd, done->last_best);
+        }
+    }
+    limits->spread = fabs(odd - even) / fmax(fmax(odd, even), 1e-9);
+}
+
+tm_status tm_limits_measure(int32_t threads, double seconds, tm_limits *into, tm_error *error)
+{
+    *into = (tm_limits){.threads = threads};
+    if (threads < 1 || threads > MAX_THREADS) {
+        return tm_fail(error, TM_INVALID_ARGUMENT, "threads: %d is not between 1 and %d", threads, MAX_THREADS);
+    }
+    int32_t cpus[MAX_THREADS];
+    tm_first_cpus(threads, cpus);
+    const tm_caches caches = tm_caches_of(cpus, threads);
+    into->l1_bytes = caches.l1_bytes;
+    into->l2_bytes = caches.l2_bytes;
+    into->llc_bytes = caches.llc_bytes;
+    bench *self = calloc(1, sizeof *self);
+    if (!self) return tm_fail_memory(error, "measuring limits");
+    self->limits = into;
+    self->seconds = seconds;
+    size_t mapped = 0;
+    tm_status status = plan_sizes(self, error);
+    if (status != TM_OK) goto done;
+    plan_jobs(self);
+    mapped = self->part * (size_t)threads;
+    self->buffer = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (self->buffer == MAP_FAILED) {
+        mapped = 0;
+        status = tm_fail_memory(error, "the buffer for measuring limits");
+        goto done;
+    }
+    (void)madvise(self->buffer, mapped, MADV_HUGEPAGE);
+    status = tm_team_run(cpus, threads, measure, self, error);
+    if (status == TM_OK) collect(self, into);
+done:
+    if (mapped) munmap(self->buffer, mapped);
+    free(self);
+    return status;
+}

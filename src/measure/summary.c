@@ -1,0 +1,150 @@
+/* A cell's figures. The drift is estimated twice: within incarnations (each one's own level taken out, so that a slow
+ * process is not mistaken for a slope) and between them (which alone sees what happens from pass to pass). Both are
+ * stretched over the time the cell was watched, and the narrower interval counts: it is the one that had the lever. */
+#include "measure/stats.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+typedef struct point {
+    int32_t incarnation;
+    double time;  /* of the visit's start */
+    double level; /* ln of the visit's median */
+} point;
+
+typedef struct slope {
+    double per_time, half_width; /* 95 %; NaN when it cannot be told */
+} slope;
+
+/* Least squares through `count` points of which `lost` degrees of freedom went into levels already taken out. */
+static slope fit_slope(const point *points, size_t count, size_t lost)
+{
+    const slope unknown = {NAN, NAN};
+    if (count < lost + 2) return unknown;
+    double time = 0, level = 0;
+    for (size_t i = 0; i < count; i++) {
+        time += (points[i].time - time) / (double)(i + 1);
+        level += (points[i].level - level) / (double)(i + 1);
+    }
+    double xx = 0, xy = 0;
+    for (size_t i = 0; i < count; i++) {
+        const double x = points[i].time - time;
+        xx += x * x;
+        xy += x * (points[i].level - level);
+    }
+    if (!(xx > 0)) return unknown;
+    const double b = xy / xx, df = (double)(count - lost - 1);
+    double residual = 0;
+    for (size_t i = 0; i < count; i++) {
+        const double e = points[i].level - level - b * (points[i].time - time);
+        residual += e * e;
+    }
+    return (slope){b, tm_student_quantile(0.975, df) * sqrt(residual / df / xx)};
+}
+
+/* Mean time and level of one incarnation's visits. */
+static point centre_of(const point *points, size_t count, int32_t incarnation)
+{
+    point centre = {incarnation, 0, 0};
+    double n = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (points[i].incarnation != incarnation) continue;
+        n++;
+        centre.time += (points[i].time - centre.time) / n;
+        centre.level += (points[i].level - centre.level) / n;
+    }
+    return centre;
+}
+
+static void find_drift(const point *points, size_t count, const int32_t *incarnations, size_t incarnation_count,
+                       tm_summary *summary)
+{
+    summary->drift_low = summary->drift_high = NAN;
+    point *scratch = count >= 3 ? malloc(2 * count * sizeof *scratch) : NULL;
+    if (!scratch) return;
+    point *within = scratch, *between = scratch + count;
+    double first = points[0].time, last = points[0].time;
+    for (size_t i = 0; i < count; i++) {
+        const point centre = centre_of(points, count, points[i].incarnation);
+        within[i] = (point){0, points[i].time - centre.time, points[i].level - centre.level};
+        first = fmin(first, points[i].time);
+        last = fmax(last, points[i].time);
+    }
+    for (size_t i = 0; i < incarnation_count; i++) between[i] = centre_of(points, count, incarnations[i]);
+    const slope inner = fit_slope(within, count, incarnation_count), outer = fit_slope(between, incarnation_count, 1);
+    const slope best = isnan(inner.half_width) || outer.half_width < inner.half_width ? outer : inner;
+    summary->drift_low = expm1((best.per_time - best.half_width) * (last - first));
+    summary->drift_high = expm1((best.per_time + best.half_width) * (last - first));
+    free(scratch);
+}
+
+/* Percentiles and least of all samples together. */
+static void pool_samples(const tm_visit *visits, size_t count, tm_summary *summary)
+{
+    size_t total = 0, at = 0;
+    for (size_t i = 0; i < count; i++) total += visits[i].samples;
+    summary->samples = (int64_t)total;
+    summary->p5_ns = summary->p95_ns = summary->min_ns = NAN;
+    double *pooled = total ? malloc(total * sizeof *pooled) : NULL;
+    if (!pooled) return;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < visits[i].samples; k++) pooled[at++] = visits[i].sample_ns[k];
+    }
+    summary->p5_ns = tm_quantile(pooled, total, 0.05);
+    summary->p95_ns = tm_quantile(pooled, total, 0.95);
+    summary->min_ns = tm_quantile(pooled, total, 0);
+    free(pooled);
+}
+
+/* Writes the distinct incarnations in order of appearance and ln of each one's median of visit medians. */
+static size_t incarnation_levels(const point *points, size_t count, int32_t *incarnations, double *levels,
+                                 double *scratch)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool seen = false;
+        for (size_t k = 0; k < found && !seen; k++) seen = incarnations[k] == points[i].incarnation;
+        if (seen) continue;
+        size_t visits = 0;
+        for (size_t k = i; k < count; k++) {
+            if (points[k].incarnation == points[i].incarnation) scratch[visits++] = exp(points[k].level);
+        }
+        incarnations[found] = points[i].incarnation;
+        levels[found++] = log(tm_median(scratch, visits));
+    }
+    return found;
+}
+
+tm_summary tm_summarise(const tm_visit *visits, size_t count)
+{
+    tm_summary summary = {NAN, NAN, NAN, NAN, NAN, NAN, 0, 0, 0, NAN, NAN};
+    pool_samples(visits, count, &summary);
+    point *points = count ? malloc(count * sizeof *points) : NULL;
+    int32_t *incarnations = count ? malloc(count * sizeof *incarnations) : NULL;
+    double *levels = count ? malloc(2 * count * sizeof *levels) : NULL;
+    if (!points || !incarnations || !levels) goto done;
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (visits[i].samples == 0) continue;
+        const double median = tm_median(visits[i].sample_ns, visits[i].samples);
+        points[kept++] = (point){visits[i].incarnation, visits[i].start_ns, log(median)};
+    }
+    const size_t found = incarnation_levels(points, kept, incarnations, levels, levels + count);
+    const tm_interval interval = tm_mean_interval(levels, found);
+    summary.visits = (int32_t)kept;
+    summary.incarnations = (int32_t)found;
+    summary.median_ns = exp(interval.mean);
+    summary.ci_low_ns = exp(interval.mean - interval.half_width);
+    summary.ci_high_ns = exp(interval.mean + interval.half_width);
+    find_drift(points, kept, incarnations, found, &summary);
+done:
+    free(points);
+    free(incarnations);
+    free(levels);
+    return summary;
+}
+
+bool tm_has_drift(const tm_summary *summary)
+{
+    return summary->drift_low > 0.03 || summary->drift_high < -0.03;
+}
