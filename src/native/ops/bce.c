@@ -40,6 +40,7 @@ tm_status tm_plan_bce(const tm_planner *planner, tm_step *step, tm_error *error)
     const int64_t elements = tm_shape_elements(&step->shape[step->node.operand[0]]);
     const int64_t pieces = (elements + PIECE - 1) / PIECE;
     step->run = run_bce;
+    TM_USE(planner, step, bce_f32);
     step->size[ELEMENTS] = elements;
     step->size[PIECES] = pieces;
     step->scratch_bytes = (size_t)pieces * sizeof(double);

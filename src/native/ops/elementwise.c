@@ -19,7 +19,6 @@ static void map_body(void *context, int32_t member, int32_t members)
     int64_t begin, end;
     tm_share(work->elements, 1024, member, members, &begin, &end);
     work->kernel(work->x + begin, work->y + begin, end - begin, work->parameter, work->stream);
-    if (work->stream) tm_store_fence();
 }
 
 static void run_map(const tm_step *step, const tm_frame *frame, tm_map_kernel kernel, float parameter)
@@ -48,6 +47,7 @@ static void plan_map(const tm_planner *planner, tm_step *step, double flop_per_e
         (void)error;                                                                                                   \
         step->run = run_##op;                                                                                          \
         step->real[PARAMETER] = step->node.attributes.slope;                                                           \
+        TM_USE(planner, step, slot);                                                                                   \
         plan_map(planner, step, flop);                                                                                 \
         return TM_OK;                                                                                                  \
     }
@@ -67,10 +67,9 @@ static void run_prelu(const tm_step *step, const tm_frame *frame)
 
 tm_status tm_plan_prelu(const tm_planner *planner, tm_step *step, tm_error *error)
 {
-    if (tm_shape_elements(&step->shape[step->node.operand[1]]) != 1) {
-        return tm_fail(error, TM_UNSUPPORTED, "prelu: the native engine has one slope for all channels");
-    }
+    (void)error;
     step->run = run_prelu;
+    TM_USE(planner, step, leaky_relu_f32);
     plan_map(planner, step, 2.0);
     return TM_OK;
 }

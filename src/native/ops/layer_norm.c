@@ -20,7 +20,6 @@ static void norm_body(void *context, int32_t member, int32_t members)
     const int64_t at = begin * work->length;
     work->kernel(work->x + at, work->scale, work->shift, work->y + at, end - begin, work->length, work->eps,
                  work->stream);
-    if (work->stream) tm_store_fence();
 }
 
 static void run_layer_norm(const tm_step *step, const tm_frame *frame)
@@ -43,6 +42,7 @@ tm_status tm_plan_layer_norm(const tm_planner *planner, tm_step *step, tm_error 
     const tm_axis_view view = tm_view_axis(&step->shape[step->result], -1);
     const bool empty = tm_shape_elements(&step->shape[step->result]) == 0;
     step->run = run_layer_norm;
+    TM_USE(planner, step, layer_norm_rows_f32);
     step->size[ROWS] = empty ? 0 : view.outer;
     step->size[LENGTH] = view.length;
     tm_step_divide(planner, step, 8.0 * (double)view.outer * (double)view.length, step->size[ROWS]);

@@ -140,11 +140,11 @@ static void run_argmax(const tm_step *step, const tm_frame *frame)
  * few strips to go round: partial results of columns cost memory. */
 static void plan_reduction(const tm_planner *planner, tm_step *step, tm_axis_view view)
 {
-    enum { ROW_PIECE = 65536, COLUMN_PIECE = 4096, COLUMNS = 2048, ENOUGH_STRIPS = 64 };
+    enum { ROW_PIECE = 65536, COLUMN_PIECE = 4096, COLUMNS = 2048, ENOUGH_STRIPS = 64, LONGEST = 1 << 30 };
     const bool empty = view.outer == 0 || view.inner == 0;
     const int64_t strips = empty || view.inner == 1 ? 1 : (view.inner + COLUMNS - 1) / COLUMNS;
     int64_t piece = ROW_PIECE;
-    if (view.inner > 1) piece = view.outer * strips < ENOUGH_STRIPS ? COLUMN_PIECE : INT64_MAX / 2;
+    if (view.inner > 1) piece = view.outer * strips < ENOUGH_STRIPS ? COLUMN_PIECE : LONGEST;
     if (piece > view.length) piece = view.length;
     step->size[OUTER] = empty ? 0 : view.outer;
     step->size[LENGTH] = view.length;
@@ -160,19 +160,28 @@ static void plan_reduction(const tm_planner *planner, tm_step *step, tm_axis_vie
     }
 }
 
+static void plan_sum(const tm_planner *planner, tm_step *step, tm_axis_view view)
+{
+    step->run = run_sum;
+    plan_reduction(planner, step, view);
+    if (view.inner > 1) {
+        TM_USE(planner, step, sum_columns_f32);
+    } else {
+        TM_USE(planner, step, sum_f32);
+    }
+}
+
 tm_status tm_plan_sum(const tm_planner *planner, tm_step *step, tm_error *error)
 {
     (void)error;
-    step->run = run_sum;
-    plan_reduction(planner, step, tm_view_axis(&step->shape[step->node.operand[0]], step->node.attributes.axis));
+    plan_sum(planner, step, tm_view_axis(&step->shape[step->node.operand[0]], step->node.attributes.axis));
     return TM_OK;
 }
 
 tm_status tm_plan_sum_all(const tm_planner *planner, tm_step *step, tm_error *error)
 {
     (void)error;
-    step->run = run_sum;
-    plan_reduction(planner, step, (tm_axis_view){1, tm_shape_elements(&step->shape[step->node.operand[0]]), 1});
+    plan_sum(planner, step, (tm_axis_view){1, tm_shape_elements(&step->shape[step->node.operand[0]]), 1});
     return TM_OK;
 }
 
@@ -185,5 +194,10 @@ tm_status tm_plan_argmax(const tm_planner *planner, tm_step *step, tm_error *err
     }
     step->run = run_argmax;
     plan_reduction(planner, step, view);
+    if (view.inner > 1) {
+        TM_USE(planner, step, argmax_columns_f32);
+    } else {
+        TM_USE(planner, step, argmax_f32);
+    }
     return TM_OK;
 }

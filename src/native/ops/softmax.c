@@ -32,7 +32,6 @@ static void rows_body(void *context, int32_t member, int32_t members)
     tm_share(work->step->size[OUTER], 1, member, members, &begin, &end);
     work->kernels->softmax_rows_f32(work->x + begin * length, work->y + begin * length, end - begin, length,
                                     work->step->stream);
-    if (work->step->stream) tm_store_fence();
 }
 
 static int64_t piece_length(const softmax_work *work, int64_t piece)
@@ -85,7 +84,6 @@ static void own_rows_body(void *context, int32_t member, int32_t members)
         measure(work, work->x + row * work->step->size[LENGTH], part, 0, pieces);
         apply(work, row, part, 0, pieces);
     }
-    if (work->step->stream) tm_store_fence();
 }
 
 /* One row, shared by all members. */
@@ -109,7 +107,6 @@ static void apply_body(void *context, int32_t member, int32_t members)
     int64_t begin, end;
     tm_share(shared->work->step->size[PIECES], 1, member, members, &begin, &end);
     apply(shared->work, shared->row, shared->work->part, begin, end);
-    if (shared->work->step->stream) tm_store_fence();
 }
 
 static void columns_body(void *context, int32_t member, int32_t members)
@@ -160,10 +157,21 @@ static void run_columns(const tm_step *step, const tm_frame *frame)
     tm_pool_run(frame->pool, step->members, columns_body, &work);
 }
 
+static void plan_long_rows(const tm_planner *planner, tm_step *step, double flop)
+{
+    enum { ROWS_EACH = 4 };
+    const int64_t pieces = step->size[PIECES];
+    const bool own = step->size[OUTER] >= (int64_t)ROWS_EACH * tm_pool_threads(planner->pool);
+    step->run = own ? run_own_rows : run_shared_rows;
+    tm_step_divide(planner, step, flop, own ? step->size[OUTER] : pieces);
+    step->scratch_bytes = (size_t)(pieces * (own ? step->members : 1)) * sizeof(softmax_part);
+    TM_USE(planner, step, softmax_part_f32);
+    TM_USE(planner, step, softmax_apply_f32);
+}
+
 tm_status tm_plan_softmax(const tm_planner *planner, tm_step *step, tm_error *error)
 {
     (void)error;
-    enum { ROWS_EACH = 4 };
     const tm_axis_view view = tm_view_axis(&step->shape[step->result], step->node.attributes.axis);
     const int64_t elements = view.outer * view.length * view.inner;
     const int64_t strips = (view.inner + STRIP - 1) / STRIP, pieces = (view.length + PIECE - 1) / PIECE;
@@ -175,18 +183,14 @@ tm_status tm_plan_softmax(const tm_planner *planner, tm_step *step, tm_error *er
     step->size[STRIPS] = elements == 0 ? 1 : strips;
     if (view.inner > 1) {
         step->run = run_columns;
+        TM_USE(planner, step, softmax_columns_f32);
         tm_step_divide(planner, step, flop, step->size[OUTER] * step->size[STRIPS]);
     } else if (view.length <= LONGEST_ROW) {
         step->run = run_rows;
+        TM_USE(planner, step, softmax_rows_f32);
         tm_step_divide(planner, step, flop, step->size[OUTER]);
-    } else if (view.outer >= (int64_t)ROWS_EACH * tm_pool_threads(planner->pool)) {
-        step->run = run_own_rows;
-        tm_step_divide(planner, step, flop, step->size[OUTER]);
-        step->scratch_bytes = (size_t)(pieces * step->members) * sizeof(softmax_part);
     } else {
-        step->run = run_shared_rows;
-        tm_step_divide(planner, step, flop, pieces);
-        step->scratch_bytes = (size_t)pieces * sizeof(softmax_part);
+        plan_long_rows(planner, step, flop);
     }
     return TM_OK;
 }

@@ -74,6 +74,11 @@ tm_status tm_plan_sort(const tm_planner *planner, tm_step *step, tm_error *error
     if (view.inner > 1) floats = view.length > LONGEST_COLUMN ? 2 * view.length : tm_sort_columns_scratch(view.length);
     floats = (int64_t)tm_scratch_round((size_t)(empty ? 0 : floats) * sizeof(float)) / (int64_t)sizeof(float);
     step->run = run_sort;
+    if (view.inner > 1 && view.length <= LONGEST_COLUMN) {
+        TM_USE(planner, step, sort_columns_f32);
+    } else {
+        TM_USE(planner, step, sort_row_f32);
+    }
     step->size[OUTER] = empty ? 0 : view.outer;
     step->size[LENGTH] = view.length;
     step->size[INNER] = view.inner;
