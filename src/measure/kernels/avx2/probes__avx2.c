@@ -18,11 +18,13 @@ static double multiply_add(int64_t rounds)
 {
     const __m256 factor = _mm256_set1_ps(0.999f), term = _mm256_set1_ps(0.001f);
     __m256 sum[CHAINS];
+#pragma GCC unroll 12
     for (int k = 0; k < CHAINS; k++) sum[k] = _mm256_set1_ps((float)k);
     for (int64_t i = 0; i < rounds; i++) {
 #pragma GCC unroll 12
         for (int k = 0; k < CHAINS; k++) sum[k] = _mm256_fmadd_ps(sum[k], factor, term);
     }
+#pragma GCC unroll 12
     for (int k = 1; k < CHAINS; k++) sum[0] = _mm256_add_ps(sum[0], sum[k]);
     float all[8];
     _mm256_storeu_ps(all, sum[0]);

@@ -17,11 +17,13 @@ static double multiply_add(int64_t rounds)
 {
     const __m512 factor = _mm512_set1_ps(0.999f), term = _mm512_set1_ps(0.001f);
     __m512 sum[CHAINS];
+#pragma GCC unroll 24
     for (int k = 0; k < CHAINS; k++) sum[k] = _mm512_set1_ps((float)k);
     for (int64_t i = 0; i < rounds; i++) {
 #pragma GCC unroll 24
         for (int k = 0; k < CHAINS; k++) sum[k] = _mm512_fmadd_ps(sum[k], factor, term);
     }
+#pragma GCC unroll 24
     for (int k = 1; k < CHAINS; k++) sum[0] = _mm512_add_ps(sum[0], sum[k]);
     return (double)_mm512_reduce_add_ps(sum[0]);
 }

@@ -29,11 +29,13 @@ static double multiply_add(int64_t rounds)
 {
     const floats factor = {0.999f, 0.999f, 0.999f, 0.999f}, term = {0.001f, 0.001f, 0.001f, 0.001f};
     floats sum[CHAINS];
+#pragma GCC unroll 10
     for (int k = 0; k < CHAINS; k++) sum[k] = (floats){(float)k, 1.0f, 2.0f, 3.0f};
     for (int64_t i = 0; i < rounds; i++) {
 #pragma GCC unroll 10
         for (int k = 0; k < CHAINS; k++) sum[k] = sum[k] * factor + term;
     }
+#pragma GCC unroll 10
     for (int k = 1; k < CHAINS; k++) sum[0] += sum[k];
     return (double)(sum[0][0] + sum[0][3]);
 }
