@@ -14,4 +14,21 @@ tm_hash128 tm_hash128_bytes(const void *bytes, size_t count)
     return (tm_hash128){hash.low64, hash.high64};
 }
 
+tm_hash128 tm_chunk_hash_add(tm_hash128 digest, const void *piece, size_t count)
+{
+    const tm_hash128 own = tm_hash128_bytes(piece, count);
+    const uint64_t chain[4] = {digest.low, digest.high, own.low, own.high};
+    return tm_hash128_bytes(chain, sizeof chain);
+}
+
+tm_hash128 tm_chunk_hash(const void *bytes, size_t count)
+{
+    tm_hash128 digest = {0, 0};
+    for (size_t done = 0; done < count; done += TM_HASH_CHUNK) {
+        const size_t piece = count - done < TM_HASH_CHUNK ? count - done : TM_HASH_CHUNK;
+        digest = tm_chunk_hash_add(digest, (const char *)bytes + done, piece);
+    }
+    return digest;
+}
+
 bool tm_hash128_equal(tm_hash128 a, tm_hash128 b) { return a.low == b.low && a.high == b.high; }

@@ -13,6 +13,13 @@ typedef struct tm_hash128 {
 uint64_t tm_hash_text(const char *text);
 uint64_t tm_hash_bytes(const void *bytes, size_t count);
 tm_hash128 tm_hash128_bytes(const void *bytes, size_t count);
+
+/* Digest of a tensor of any size, taken in pieces of TM_HASH_CHUNK bytes (the last may be shorter): start with {0, 0},
+ * add the pieces in order. tm_chunk_hash does it over memory at hand. */
+#define TM_HASH_CHUNK ((size_t)64 << 20)
+tm_hash128 tm_chunk_hash_add(tm_hash128 digest, const void *piece, size_t count);
+tm_hash128 tm_chunk_hash(const void *bytes, size_t count);
+
 bool tm_hash128_equal(tm_hash128 a, tm_hash128 b);
 
 #endif

@@ -7,21 +7,21 @@
 #include <stdbool.h>
 
 typedef struct tm_backend_spec {
-    char id[128];       /* canonical ("native:cpu+threads=1") or the user's own name for it */
-    char name[32];      /* "native", "torch", "mock" ... */
-    char device[32];    /* "cpu" */
-    char options[64];   /* "tuned,compile": only what the backend itself is told */
-    char location[512]; /* behind the @, "" for none */
-    char library[512];  /* file to load; "" for the engine inside this program */
-    int32_t threads;    /* 0: the run's default */
+    char id[128];          /* canonical ("native:cpu+threads=1") or the user's own name for it */
+    char name[32];         /* "native", "torch", "mock" ... */
+    char device[32];       /* "cpu" */
+    char options[64];      /* "tuned,compile": only what the backend itself is told */
+    char location[512];    /* behind the @, "" for none */
+    char library[512];     /* file to load; "" for the engine inside this program */
+    int32_t threads;       /* 0: the run's default */
     int32_t delay_percent; /* +delay=PCT: added by the worker around every batch */
     bool twin;
 } tm_backend_spec;
 
-/* "native:cpu+tuned" -> spec. `definitions` are the "NAME=SPEC" of --backend options, NULL-terminated or NULL. Knows the
- * aliases of the earlier systems (cpu, mps, cuda, mlx_cpu ...). TM_INVALID_ARGUMENT for an unknown backend or option. A
- * backend is known when it is `native`, or a library named libtensormark_NAME.so lies in the program's backend folder;
- * with @PATH to a shared library any name is. */
+/* "native:cpu+tuned" -> spec. `definitions` are the "NAME=SPEC" of --backend options, NULL-terminated or NULL. Knows
+ * the aliases of the earlier systems (cpu, mps, cuda, mlx_cpu ...). TM_INVALID_ARGUMENT for an unknown backend or
+ * option. A backend is known when it is `native`, or a library named libtensormark_NAME.so lies in the program's
+ * backend folder; with @PATH to a shared library any name is. */
 tm_status tm_backend_spec_parse(const char *text, const char *const *definitions, tm_backend_spec *into,
                                 tm_error *error);
 

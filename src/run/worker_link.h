@@ -54,6 +54,9 @@ void tm_worker_wake(tm_worker *worker);
 int32_t tm_worker_pid(const tm_worker *worker);
 const char *tm_worker_stderr(tm_worker *worker); /* the last 64 KiB, visible characters only; owned by the worker */
 
+/* What holds the backend's library back, "landlock, seccomp"; "" where nothing does. Owned by the worker. */
+const char *tm_worker_sandbox(const tm_worker *worker);
+
 /* Compiles `graph` with `slots` input sets; a former program is discarded. UNSUPPORTED with the reason if it cannot. */
 tm_outcome tm_worker_compile(tm_worker *worker, const tm_graph *graph, int32_t slots, tm_declared *declared);
 
@@ -76,24 +79,24 @@ tm_outcome tm_worker_hash_input(tm_worker *worker, int32_t slot, int32_t input, 
 /* Warm-up, batch size and linearity: done once per incarnation and case. */
 typedef struct tm_calibration {
     tm_timer timer;
-    double call_ns;      /* estimate after warm-up */
+    double call_ns; /* estimate after warm-up */
     int64_t batch;
-    double ratio[9];     /* time(2n)/time(n) of interleaved pairs */
-    int32_t ratios;      /* 0: skipped, calls above 10 ms */
+    double ratio[9]; /* time(2n)/time(n) of interleaved pairs */
+    int32_t ratios;  /* 0: skipped, calls above 10 ms */
 } tm_calibration;
 tm_outcome tm_worker_calibrate(tm_worker *worker, double first_call_ns, bool gpu, double timeout_s,
                                tm_calibration *into);
 
 /* One visit: samples of `batch` executions each by `rule`, at most `capacity` kept. */
 typedef struct tm_visit_result {
-    double *sample_ns;    /* per execution; allocated by the caller, `capacity` long */
+    double *sample_ns; /* per execution; allocated by the caller, `capacity` long */
     int32_t capacity;
     int32_t samples;
-    int32_t last_slot;    /* slot of the last execution: which expected output the result belongs to */
-    tm_hash128 hash;      /* of output 0 after the visit */
+    int32_t last_slot;       /* slot of the last execution: which expected output the result belongs to */
+    tm_hash128 hash;         /* of output 0 after the visit */
     double start_ns, end_ns; /* monotonic clock */
-    double first_ns;      /* the discarded first sample, per execution; NaN if there was none */
-    const char *disturbed; /* NULL, or why the visit should be repeated (static) */
+    double first_ns;         /* the discarded first sample, per execution; NaN if there was none */
+    const char *disturbed;   /* NULL, or why the visit should be repeated (static) */
 } tm_visit_result;
 tm_outcome tm_worker_visit(tm_worker *worker, int64_t batch, const tm_visit_rule *rule, size_t output_bytes,
                            double timeout_s, tm_visit_result *into);

@@ -1,0 +1,13 @@
+/* What the start of a worker needs from the shared memory. */
+#ifndef TM_RUN_SHARED_H
+#define TM_RUN_SHARED_H
+
+#include "run/worker_link.h"
+
+#define TM_SHARED_WINDOW ((size_t)64 << 20) /* the most that a worker maps at once */
+
+/* Descriptors to hand to a worker: owned by `shared`. Inputs are open for reading alone. */
+int tm_shared_inputs_fd(const tm_shared *shared);
+int tm_shared_outputs_fd(const tm_shared *shared);
+
+#endif

@@ -1,0 +1,21 @@
+/* The worker's side of the link: its state, and a request done without any socket. */
+#ifndef TM_RUN_WORKER_H
+#define TM_RUN_WORKER_H
+
+#include "run/shared.h"
+#include "run/worker_measure.h"
+
+typedef struct tm_worker_side {
+    tm_backend backend; /* a copy; entries that the library does not know are NULL */
+    bool graphs;        /* it can run graphs, not whole models alone */
+    tm_session *session;
+    tm_graph *graph;
+    tm_timed timed;
+    tm_text stamps; /* of the visit being answered */
+    bool done;
+} tm_worker_side;
+
+/* Does the request and fills the answer, whose pointers lead into `side`. */
+void tm_worker_do(tm_worker_side *side, const tm_request *request, tm_answer *answer);
+
+#endif

@@ -1,0 +1,132 @@
+/* The timed region is one call of run() for the whole batch and one of sync(). Warm-up, batch size and the linearity
+ * pairs follow measurement.md points 4 and 5; the rules themselves are in measure/sampling. */
+#include "run/worker_measure.h"
+#include "base/clock.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static const double long_call_ns = 10e6; /* above: one execution is a good estimate, linearity is not judged */
+
+static void spin_until(uint64_t end_ns)
+{
+    while (tm_now_ns() < end_ns) {}
+}
+
+tm_status tm_timed_batch(tm_timed *timed, int64_t count, uint64_t *start_ns, uint64_t *stop_ns, tm_error *error)
+{
+    *start_ns = tm_now_ns();
+    tm_status status = timed->backend->run(timed->program, timed->next_slot, count, error);
+    if (status == TM_OK) status = timed->backend->sync(timed->session, error);
+    *stop_ns = tm_now_ns();
+    timed->next_slot = (int32_t)((timed->next_slot + count) % timed->slots);
+    if (timed->delay_percent > 0) {
+        spin_until(*stop_ns + (*stop_ns - *start_ns) * (uint64_t)timed->delay_percent / 100u);
+        *stop_ns = tm_now_ns();
+    }
+    return status;
+}
+
+static tm_status batch_time(tm_timed *timed, int64_t count, double *ns, tm_error *error)
+{
+    uint64_t start, stop;
+    const tm_status status = tm_timed_batch(timed, count, &start, &stop, error);
+    *ns = fmax((double)(stop - start), 1.0); /* a backend that does nothing still gets a finite ratio */
+    return status;
+}
+
+/* At least so many calls and so long. *last_ns gets the time of the last; it stays as it was if there is none. */
+static tm_status warm_up(tm_timed *timed, tm_warmup rule, double *last_ns, tm_error *error)
+{
+    const uint64_t begin = tm_now_ns();
+    tm_status status = TM_OK;
+    for (int32_t calls = 0; status == TM_OK; calls++) {
+        if (calls >= rule.calls && (double)(tm_now_ns() - begin) >= rule.time_ns) break;
+        status = batch_time(timed, 1, last_ns, error);
+    }
+    return status;
+}
+
+/* Time per execution of short calls: the least of three batches that are long enough for the clock. */
+static tm_status estimate_short(tm_timed *timed, tm_timer timer, double *call_ns, tm_error *error)
+{
+    const double enough = fmax(100e3, fmax(100.0 * timer.resolution_ns, 100.0 * timer.overhead_ns));
+    int64_t count = 1;
+    double ns = 0.0;
+    tm_status status = batch_time(timed, count, &ns, error);
+    while (status == TM_OK && ns < enough && count < (int64_t)1 << 30) {
+        count *= 2;
+        status = batch_time(timed, count, &ns, error);
+    }
+    double least = ns;
+    for (int32_t again = 0; again < 2 && status == TM_OK; again++) {
+        status = batch_time(timed, count, &ns, error);
+        least = fmin(least, ns);
+    }
+    *call_ns = least / (double)count;
+    return status;
+}
+
+/* Pairs alternate which comes first, so that a drift cancels. */
+static tm_status linearity_pairs(tm_timed *timed, tm_calibration *into, tm_error *error)
+{
+    const int32_t pairs = sizeof into->ratio / sizeof *into->ratio;
+    for (int32_t i = 0; i < pairs; i++) {
+        double once = 0.0, twice = 0.0;
+        tm_status status = TM_OK;
+        for (int32_t half = 0; half < 2 && status == TM_OK; half++) {
+            const bool doubled = (half == 0) == (i % 2 == 1);
+            status = batch_time(timed, doubled ? 2 * into->batch : into->batch, doubled ? &twice : &once, error);
+        }
+        if (status != TM_OK) return status;
+        into->ratio[i] = twice / once;
+    }
+    into->ratios = pairs;
+    return TM_OK;
+}
+
+tm_status tm_timed_calibrate(tm_timed *timed, double first_call_ns, bool gpu, tm_calibration *into, tm_error *error)
+{
+    *into = (tm_calibration){.timer = tm_timer_measure(), .call_ns = first_call_ns, .batch = 1};
+    tm_status status = warm_up(timed, tm_warmup_after(first_call_ns, gpu), &into->call_ns, error);
+    if (status == TM_OK && into->call_ns <= long_call_ns) {
+        status = estimate_short(timed, into->timer, &into->call_ns, error);
+    }
+    if (status != TM_OK) return status;
+    into->batch = tm_batch_size(into->call_ns, into->timer, gpu);
+    return into->call_ns > long_call_ns ? TM_OK : linearity_pairs(timed, into, error);
+}
+
+static void add_stamp(tm_text *stamps, uint64_t value)
+{
+    uint8_t bytes[8];
+    for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)(value >> (8 * i));
+    tm_text_add_bytes(stamps, bytes, sizeof bytes);
+}
+
+tm_status tm_timed_visit(tm_timed *timed, const tm_request *request, tm_text *stamps, tm_answer *answer,
+                         tm_error *error)
+{
+    const size_t most = TM_WIRE_CAP / 32; /* leaves room for the rest of the answer */
+    const size_t capacity = (size_t)request->capacity < most ? (size_t)request->capacity : most;
+    tm_status status = TM_OK;
+    answer->before = tm_noise_of_process(0);
+    answer->discarded = request->rule.discard_first;
+    if (answer->discarded) {
+        status = tm_timed_batch(timed, request->batch, &answer->first_start_ns, &answer->first_stop_ns, error);
+    }
+    const uint64_t begin = tm_now_ns();
+    uint64_t start = begin, stop = begin;
+    for (size_t kept = 0; status == TM_OK && kept < capacity; kept++) {
+        if (kept >= (size_t)request->rule.samples && (double)(stop - begin) >= request->rule.time_ns) break;
+        status = tm_timed_batch(timed, request->batch, &start, &stop, error);
+        add_stamp(stamps, start);
+        add_stamp(stamps, stop);
+    }
+    answer->after = tm_noise_of_process(0);
+    if (status == TM_OK && stamps->failed) status = tm_fail_memory(error, "the samples of a visit");
+    answer->stamps = (const uint8_t *)stamps->data;
+    answer->stamp_bytes = (uint32_t)stamps->length;
+    answer->last_slot = (timed->next_slot + timed->slots - 1) % timed->slots;
+    return status;
+}

@@ -1,0 +1,26 @@
+/* The timed part of a worker: batches, calibration, visits. */
+#ifndef TM_RUN_WORKER_MEASURE_H
+#define TM_RUN_WORKER_MEASURE_H
+
+#include "run/protocol.h"
+
+/* What is being timed. */
+typedef struct tm_timed {
+    const tm_backend *backend;
+    tm_session *session;
+    tm_program *program;
+    int32_t slots;
+    int32_t next_slot;     /* where the next batch starts: inputs rotate through all batches of a program's life */
+    int32_t delay_percent; /* this much of each batch is spent spinning, inside the timed region */
+} tm_timed;
+
+/* Runs `count` executions to their end and stamps them. */
+tm_status tm_timed_batch(tm_timed *timed, int64_t count, uint64_t *start_ns, uint64_t *stop_ns, tm_error *error);
+
+tm_status tm_timed_calibrate(tm_timed *timed, double first_call_ns, bool gpu, tm_calibration *into, tm_error *error);
+
+/* Fills the answer's stamps from `stamps`, which the caller frees with tm_text_free after the answer is written. */
+tm_status tm_timed_visit(tm_timed *timed, const tm_request *request, tm_text *stamps, tm_answer *answer,
+                         tm_error *error);
+
+#endif
