@@ -1,0 +1,83 @@
+/* Times, the exit status, the command that repeats a cell. */
+#include "report/format.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *tm_report_text(const char *text)
+{
+    return text ? text : "";
+}
+
+void tm_report_time(double nanoseconds, char *into, size_t capacity)
+{
+    static const struct {
+        const char *name;
+        double ns;
+    } units[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
+    if (!isfinite(nanoseconds)) {
+        snprintf(into, capacity, "?");
+        return;
+    }
+    /* Rounded first, so that 999.9 us becomes 1.00 ms and not 1000 us. */
+    char digits[32];
+    snprintf(digits, sizeof digits, "%.2e", nanoseconds);
+    const double rounded = strtod(digits, NULL);
+    size_t unit = 0;
+    while (unit + 1 < sizeof units / sizeof *units && rounded >= units[unit + 1].ns) unit++;
+    const double value = rounded / units[unit].ns;
+    const int decimals = value >= 100 ? 0 : value >= 10 ? 1 : 2;
+    snprintf(into, capacity, "%.*f %s", decimals, value >= 1000 ? nanoseconds / units[unit].ns : value,
+             units[unit].name);
+}
+
+const char *tm_report_cache(const char *case_id)
+{
+    static const char cold[] = "/cold";
+    const size_t length = strlen(case_id);
+    return length >= sizeof cold - 1 && strcmp(case_id + length - (sizeof cold - 1), cold) == 0 ? "cold" : "hot";
+}
+
+static void add_quoted(const char *word, tm_text *into)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%";
+    if (*word && strspn(word, plain) == strlen(word)) {
+        tm_text_add(into, word);
+        return;
+    }
+    tm_text_add(into, "'");
+    for (const char *c = word; *c; c++) {
+        if (*c == '\'')
+            tm_text_add(into, "'\\''");
+        else
+            tm_text_add_bytes(into, c, 1);
+    }
+    tm_text_add(into, "'");
+}
+
+void tm_report_repeat(const tm_record *record, const char *case_id, const char *backends, tm_text *into)
+{
+    const char *mode = tm_report_text(record->mode);
+    tm_text_add(into, "tensormark run ");
+    add_quoted(case_id, into);
+    tm_text_add(into, " --backends ");
+    add_quoted(backends, into);
+    if (strcmp(mode, "quick") == 0 || strcmp(mode, "full") == 0) tm_text_format(into, " --%s", mode);
+    tm_text_format(into, " --seed %llu", (unsigned long long)record->seed);
+}
+
+int tm_report_exit_status(const tm_record *record, bool strict)
+{
+    for (int64_t i = 0; i < record->cell_count; i++) {
+        const tm_record_cell *cell = &record->cells[i];
+        if (cell->status == TM_CELL_OK) continue;
+        const char *reason = tm_report_text(cell->reason);
+        const bool expected = cell->status == TM_CELL_UNSUPPORTED ||
+                              (cell->status == TM_CELL_SKIPPED &&
+                               (strncmp(reason, "memory", 6) == 0 || strncmp(reason, "filter", 6) == 0));
+        if (strict || !expected) return 3;
+    }
+    return 0;
+}

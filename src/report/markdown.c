@@ -1,0 +1,423 @@
+/* Markdown: what was run, a row per case, a row per op, and every failure with its whole reason.
+ *
+ * A cell that failed shows its status; "?" stands for a figure that is not known, so that nothing is ever blank. */
+#include "report/format.h"
+#include "report/rows.h"
+#include "report/table.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { REASON_WIDTH = 40, CASE_WIDTH = 40, MAX_COLUMNS = 4096 };
+
+/* What a table is drawn from. */
+typedef struct view {
+    const tm_record *record;
+    const tm_report_style *style;
+    int64_t base;
+    const tm_record_cell **cells; /* of the present row */
+    char *common;                 /* labels that every completed cell has: said once, above the table */
+} view;
+
+static bool view_open(view *v, const tm_record *record, const tm_report_style *style)
+{
+    *v = (view){.record = record, .style = style, .base = tm_row_base(record, style->base)};
+    v->cells = calloc((size_t)record->backend_count + 1, sizeof *v->cells);
+    return v->cells && record->backend_count < MAX_COLUMNS / 3;
+}
+
+static void view_close(view *v)
+{
+    free(v->cells);
+    free(v->common);
+}
+
+static bool every_cell_has(const tm_record *record, const char *label)
+{
+    for (int64_t i = 0; i < record->cell_count; i++) {
+        const tm_record_cell *cell = &record->cells[i];
+        if (cell->status == TM_CELL_OK && !tm_has_label(cell->labels, label)) return false;
+    }
+    return true;
+}
+
+/* Calls for each label of a list; `text` gets those that (`common` NULL) all cells have, or that `common` lacks. */
+static void pick_labels(const tm_record *record, const char *labels, const char *common, tm_text *text)
+{
+    for (const char *at = labels; at && *at;) {
+        at += strspn(at, ", ");
+        const size_t length = strcspn(at, ",");
+        char label[64];
+        if (length && length < sizeof label) {
+            memcpy(label, at, length);
+            label[length] = '\0';
+            if (common ? !tm_has_label(common, label) : every_cell_has(record, label)) {
+                tm_text_format(text, "%s%s", text->length ? "," : "", label);
+            }
+        }
+        at += length;
+    }
+}
+
+static void find_common_labels(view *v, tm_text *into)
+{
+    tm_text common = {0};
+    for (int64_t i = 0; i < v->record->cell_count; i++) {
+        if (v->record->cells[i].status != TM_CELL_OK) continue;
+        pick_labels(v->record, v->record->cells[i].labels, NULL, &common);
+        break;
+    }
+    if (common.failed) into->failed = true;
+    v->common = common.data;
+}
+
+/* "412 us ± 0.3 % NONLINEAR", or the status and the start of its reason. */
+static void add_time(const view *v, const tm_record_cell *cell, tm_table *table)
+{
+    if (!cell) {
+        tm_table_add(table, TM_PAINT_DIM, "not measured");
+        return;
+    }
+    if (cell->status != TM_CELL_OK) {
+        const char *reason = tm_report_text(cell->reason);
+        const bool failure = cell->status != TM_CELL_UNSUPPORTED && cell->status != TM_CELL_SKIPPED;
+        int length = 0; /* in bytes, cut between characters */
+        for (int width = 0; reason[length] && (width < REASON_WIDTH || (reason[length] & 0xc0) == 0x80); length++) {
+            width += (reason[length] & 0xc0) != 0x80;
+        }
+        tm_table_format(table, failure ? TM_PAINT_BAD : TM_PAINT_DIM, "%s%s%.*s%s", tm_cell_status_name(cell->status),
+                        length ? ": " : "", length, reason, reason[length] ? "..." : "");
+        return;
+    }
+    char time[32], width[32] = "?", discards[48] = "";
+    tm_report_time(cell->median_ns, time, sizeof time);
+    const double half = (cell->ci_high_ns - cell->ci_low_ns) / 2 / cell->median_ns * 100;
+    if (isfinite(half)) snprintf(width, sizeof width, half < 9.95 ? "%.1f %%" : "%.0f %%", half);
+    if (cell->discarded > 0) snprintf(discards, sizeof discards, " %lld discarded", (long long)cell->discarded);
+    tm_text labels = {0};
+    pick_labels(v->record, cell->labels, v->common ? v->common : "", &labels);
+    tm_table_format(table, TM_PAINT_NONE, "%s \u00b1 %s%s%.200s%s", time, width, labels.length ? " " : "",
+                    tm_report_text(labels.data), discards);
+    tm_text_free(&labels);
+}
+
+static void add_percent(double share, tm_table *table)
+{
+    if (isfinite(share))
+        tm_table_format(table, TM_PAINT_NONE, share < 0.0995 ? "%.1f %%" : "%.0f %%", share * 100);
+    else
+        tm_table_add(table, TM_PAINT_DIM, "?");
+}
+
+static tm_paint paint_of(double ratio)
+{
+    return ratio >= 1.01 ? TM_PAINT_GOOD : ratio <= 0.99 ? TM_PAINT_BAD : TM_PAINT_NONE;
+}
+
+static void add_ratio(double ratio, const char *verdict, const char *otherwise, tm_table *table)
+{
+    if (!isfinite(ratio)) {
+        tm_table_add(table, TM_PAINT_DIM, otherwise);
+        return;
+    }
+    const int decimals = ratio >= 99.5 ? 0 : ratio >= 9.95 ? 1 : 2;
+    tm_table_format(table, paint_of(ratio), "%.*fx%s%s", ratio < 0.0995 ? 3 : decimals, ratio, *verdict ? " " : "",
+                    verdict);
+}
+
+/* Of the case table: the case, three columns a backend, less the base's speed-up. */
+static int column_count(const view *v)
+{
+    return v->record->backend_count ? (int)(3 * v->record->backend_count) : 1;
+}
+
+/* The header of both tables: three columns a backend, the base without a speed-up. */
+static void add_header(const view *v, const char *first, const char *second, const char *time, tm_table *table)
+{
+    tm_table_add(table, TM_PAINT_HEAD, first);
+    if (second) tm_table_add(table, TM_PAINT_HEAD, second);
+    const char *base = v->record->backend_count ? tm_report_text(v->record->backends[v->base].id) : "";
+    for (int64_t i = 0; i < v->record->backend_count; i++) {
+        const char *id = tm_report_text(v->record->backends[i].id);
+        tm_table_format(table, TM_PAINT_HEAD, "%.200s: %s", id, time);
+        tm_table_add(table, TM_PAINT_HEAD, "% of limit");
+        if (i != v->base) tm_table_format(table, TM_PAINT_HEAD, "x faster than %.200s", base);
+    }
+}
+
+static void add_case_header(const view *v, tm_table *table)
+{
+    add_header(v, "case", NULL, "median \u00b1 95 %", table);
+}
+
+/* Why a row has no speed-up. */
+static const char *no_ratio(const tm_record_cell *cell, const tm_record_cell *base)
+{
+    if (!cell || cell->status != TM_CELL_OK) return "-";
+    if (!base || base->status != TM_CELL_OK) return "no base";
+    return "not ranked";
+}
+
+static void add_case_row(const view *v, const char *case_id, tm_table *table)
+{
+    tm_table_add(table, TM_PAINT_NONE, case_id);
+    const tm_record_cell *base = v->record->backend_count ? v->cells[v->base] : NULL;
+    for (int64_t i = 0; i < v->record->backend_count; i++) {
+        const tm_record_cell *cell = v->cells[i];
+        add_time(v, cell, table);
+        if (cell && cell->status == TM_CELL_OK)
+            add_percent(cell->efficiency, table);
+        else
+            tm_table_add(table, TM_PAINT_DIM, "-");
+        if (i == v->base) continue;
+        const char *verdict = "";
+        const double ratio = tm_cell_ratio(v->record, cell, base, &verdict);
+        add_ratio(ratio, verdict, no_ratio(cell, base), table);
+    }
+}
+
+static void add_detailed(view *v, tm_text *into)
+{
+    tm_table table = {.columns = column_count(v)};
+    add_case_header(v, &table);
+    for (int64_t cursor = 0, start = 0; tm_row_next(v->record, &cursor, v->cells); start = cursor) {
+        add_case_row(v, tm_report_text(v->record->cells[start].case_id), &table);
+    }
+    tm_text_add(into,
+                "\n## Cases\n\nMedian time and half the width of its 95 % interval; % of limit: the share of what this "
+                "machine can do.\n\n");
+    if (v->common && *v->common) tm_text_format(into, "Labels of every row: %s\n\n", v->common);
+    tm_table_print(&table, true, v->style->color, into);
+    tm_table_free(&table);
+}
+
+static void add_average_row(const view *v, const char *name, tm_average_filter filter, tm_table *table)
+{
+    tm_average *averages = calloc((size_t)v->record->backend_count + 1, sizeof *averages);
+    int64_t cases = 0, of = 0;
+    if (!averages || !tm_average_rows(v->record, v->base, filter, averages, &cases, &of)) {
+        free(averages);
+        table->failed = true;
+        return;
+    }
+    tm_table_add(table, TM_PAINT_NONE, name);
+    tm_table_format(table, TM_PAINT_NONE, "%lld of %lld", (long long)cases, (long long)of);
+    for (int64_t i = 0; i < v->record->backend_count; i++) {
+        char time[32];
+        tm_report_time(averages[i].median_ns, time, sizeof time);
+        tm_table_add(table, cases ? TM_PAINT_NONE : TM_PAINT_DIM, cases ? time : "none completed by all");
+        if (cases)
+            add_percent(averages[i].efficiency, table);
+        else
+            tm_table_add(table, TM_PAINT_DIM, "-");
+        if (i != v->base) add_ratio(averages[i].ratio, "", "-", table);
+    }
+    free(averages);
+}
+
+/* True if no earlier cell has this group. */
+static bool first_of_group(const tm_record *record, int64_t index)
+{
+    const char *group = tm_report_text(record->cells[index].group);
+    for (int64_t i = 0; i < index; i++) {
+        if (strcmp(tm_report_text(record->cells[i].group), group) == 0) return false;
+    }
+    return true;
+}
+
+static void add_averages(const view *v, tm_text *into)
+{
+    tm_table table = {.columns = column_count(v) + 1};
+    add_header(v, "op", "cases averaged", "mean time", &table);
+    for (int64_t i = 0; i < v->record->cell_count; i++) {
+        if (!first_of_group(v->record, i)) continue;
+        const char *group = tm_report_text(v->record->cells[i].group);
+        add_average_row(v, group, (tm_average_filter){group, 0}, &table);
+    }
+    add_average_row(v, "all", (tm_average_filter){NULL, 0}, &table);
+    add_average_row(v, "all with a limit above 50 us", (tm_average_filter){NULL, 50e3}, &table);
+    tm_text_add(into, "\n## Averages\n\n");
+    tm_table_print(&table, true, v->style->color, into);
+    tm_text_add(into,
+                "\nGeometric means over the cases that every backend here completed; efficiency clipped at 100 %.\n");
+    tm_table_free(&table);
+}
+
+static void add_limits(const tm_record_machine *machine, tm_text *into)
+{
+    const struct {
+        const char *name, *unit;
+        double value;
+    } limits[] = {{"memory read", "GB/s", machine->read_gbs},    {"memory copy", "GB/s", machine->copy_gbs},
+                  {"L1 read", "GB/s", machine->l1_gbs},          {"L2 read", "GB/s", machine->l2_gbs},
+                  {"last-level read", "GB/s", machine->llc_gbs}, {"f32", "GFLOP/s", machine->f32_gflops},
+                  {"bf16", "GFLOP/s", machine->bf16_gflops},     {"i8", "GOP/s", machine->i8_gops}};
+    bool any = false;
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        if (!(limits[i].value > 0)) continue;
+        tm_text_format(into, "%s%s %.3g %s", any ? ", " : "- limits measured: ", limits[i].name, limits[i].value,
+                       limits[i].unit);
+        any = true;
+    }
+    if (any) tm_text_add(into, "\n");
+}
+
+static void add_backends(const tm_record *record, tm_text *into)
+{
+    for (int64_t i = 0; i < record->backend_count; i++) {
+        const tm_record_backend *backend = &record->backends[i];
+        const char *const parts[] = {tm_report_text(backend->id), tm_report_text(backend->framework_version),
+                                     tm_report_text(backend->device)};
+        tm_text_add(into, "- backend ");
+        for (int part = 0; part < 3; part++) {
+            if (!*parts[part]) continue;
+            if (part) tm_text_add(into, part == 1 ? ": " : ", ");
+            tm_markdown_add(into, parts[part]);
+        }
+        if (backend->threads > 0) {
+            tm_text_format(into, ", %lld thread%s", (long long)backend->threads, backend->threads == 1 ? "" : "s");
+        }
+        tm_text_add(into, "\n");
+    }
+}
+
+static void add_caption(const tm_record *record, tm_text *into)
+{
+    const char *status = tm_report_text(record->status);
+    tm_text_add(into, "# Run ");
+    tm_markdown_add(into, tm_report_text(record->id));
+    if (strcmp(status, "NOISY") == 0) {
+        tm_text_add(into, " (NOISY: equal programs were told apart, so small differences mean nothing here)");
+    } else if (strcmp(status, "COMPLETE") != 0) {
+        tm_text_add(into, " (provisional: the run has not been completed)");
+    }
+    tm_text_add(into, "\n\n- started ");
+    tm_markdown_add(into, tm_report_text(record->started));
+    tm_text_add(into, ", mode ");
+    tm_markdown_add(into, tm_report_text(record->mode));
+    tm_text_format(into, ", seed %llu, version ", (unsigned long long)record->seed);
+    tm_markdown_add(into, tm_report_text(record->version));
+    tm_text_add(into, "\n- machine ");
+    tm_markdown_add(into, tm_report_text(record->machine.cpu));
+    tm_text_format(into, ", %lld cores, %.1f GB memory, ", (long long)record->machine.cores,
+                   (double)record->machine.memory_bytes / 1e9);
+    tm_markdown_add(into, tm_report_text(record->machine.os));
+    tm_text_add(into, "\n");
+    add_limits(&record->machine, into);
+    add_backends(record, into);
+}
+
+/* What did not complete, with the whole reason. */
+static void add_failures(const tm_record *record, tm_text *into)
+{
+    bool any = false;
+    for (int64_t i = 0; i < record->cell_count; i++) {
+        const tm_record_cell *cell = &record->cells[i];
+        const bool lowacc = cell->status == TM_CELL_OK && *tm_report_text(cell->reason);
+        if (cell->status == TM_CELL_OK && !lowacc) continue;
+        if (!any) tm_text_add(into, "\n## Not completed, or with a remark\n\n");
+        any = true;
+        tm_text_add(into, "- ");
+        tm_markdown_add(into, tm_report_text(cell->case_id));
+        tm_text_add(into, " on ");
+        tm_markdown_add(into, tm_report_text(cell->backend));
+        tm_text_format(into, ": %s", tm_cell_status_name(cell->status));
+        if (*tm_report_text(cell->reason)) {
+            tm_text_add(into, ": ");
+            tm_markdown_add(into, cell->reason);
+        }
+        tm_text_add(into, "\n");
+    }
+}
+
+static void add_repeat(const tm_record *record, tm_text *into)
+{
+    tm_text backends = {0}, command = {0};
+    for (int64_t i = 0; i < record->backend_count; i++) {
+        tm_text_format(&backends, "%s%s", i ? "," : "", tm_report_text(record->backends[i].id));
+    }
+    tm_report_repeat(record, "CASE", tm_report_text(backends.data), &command);
+    tm_text_add(into, "\nTo measure one row again: ");
+    tm_text_add_visible(into, tm_report_text(command.data));
+    tm_text_add(into, "\n");
+    tm_text_free(&backends);
+    tm_text_free(&command);
+}
+
+void tm_report_markdown(const tm_record *record, const tm_report_style *style, tm_text *into)
+{
+    view v;
+    if (view_open(&v, record, style)) {
+        find_common_labels(&v, into);
+        add_caption(record, into);
+        add_detailed(&v, into);
+        add_averages(&v, into);
+        add_failures(record, into);
+        add_repeat(record, into);
+    } else {
+        into->failed = true;
+    }
+    view_close(&v);
+}
+
+/* Rows that come one by one cannot know the widest: columns get widths that mostly do. */
+static bool stream_widths(const view *v, const tm_table *header, int **into)
+{
+    *into = calloc((size_t)header->columns + 1, sizeof **into);
+    if (!*into || header->failed) return false;
+    for (int i = 0; i < header->columns && i < header->count; i++) {
+        (*into)[i] = tm_display_width(header->cells[i].text);
+    }
+    if ((*into)[0] < CASE_WIDTH) (*into)[0] = CASE_WIDTH;
+    for (int64_t i = 0; i < v->record->cell_count; i++) {
+        const int width = tm_display_width(tm_report_text(v->record->cells[i].case_id));
+        if (width > (*into)[0]) (*into)[0] = width;
+    }
+    return true;
+}
+
+static void stream(const tm_record *record, const tm_report_style *style, const char *case_id, tm_text *into)
+{
+    view v;
+    int *widths = NULL;
+    tm_table header = {0}, rows = {0};
+    if (!view_open(&v, record, style)) {
+        into->failed = true;
+        goto done;
+    }
+    header.columns = rows.columns = column_count(&v);
+    add_case_header(&v, &header);
+    if (!stream_widths(&v, &header, &widths)) {
+        into->failed = true;
+        goto done;
+    }
+    header.least = rows.least = widths;
+    if (!case_id) {
+        tm_table_print(&header, true, style->color, into);
+        goto done;
+    }
+    for (int64_t cursor = 0, start = 0; tm_row_next(record, &cursor, v.cells); start = cursor) {
+        if (strcmp(tm_report_text(record->cells[start].case_id), case_id) == 0) {
+            add_case_row(&v, case_id, &rows);
+            break;
+        }
+    }
+    tm_table_print(&rows, false, style->color, into);
+done:
+    free(widths);
+    tm_table_free(&header);
+    tm_table_free(&rows);
+    view_close(&v);
+}
+
+void tm_report_row_header(const tm_record *record, const tm_report_style *style, tm_text *into)
+{
+    stream(record, style, NULL, into);
+}
+
+void tm_report_row(const tm_record *record, const tm_report_style *style, const char *case_id, tm_text *into)
+{
+    stream(record, style, case_id, into);
+}

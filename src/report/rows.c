@@ -1,0 +1,142 @@
+/* Rows and averages. A mean is taken only over cases that every backend completed: otherwise the backend that fails on
+ * the slow cases would look fast. */
+#include "report/rows.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool same(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+static int64_t backend_index(const tm_record *record, const char *id)
+{
+    for (int64_t i = 0; i < record->backend_count; i++) {
+        if (same(record->backends[i].id, id)) return i;
+    }
+    return -1;
+}
+
+bool tm_row_next(const tm_record *record, int64_t *cursor, const tm_record_cell **cells)
+{
+    if (*cursor >= record->cell_count) return false;
+    const tm_record_cell *first = &record->cells[*cursor];
+    for (int64_t i = 0; i < record->backend_count; i++) cells[i] = NULL;
+    while (*cursor < record->cell_count) {
+        const tm_record_cell *cell = &record->cells[*cursor];
+        if (!same(cell->case_id, first->case_id) || !same(cell->suite, first->suite)) break;
+        const int64_t backend = backend_index(record, cell->backend);
+        if (backend >= 0) cells[backend] = cell;
+        ++*cursor;
+    }
+    return true;
+}
+
+int64_t tm_row_base(const tm_record *record, const char *base)
+{
+    const int64_t found = base ? backend_index(record, base) : 0;
+    return found < 0 ? 0 : found;
+}
+
+bool tm_has_label(const char *labels, const char *label)
+{
+    const size_t length = strlen(label);
+    for (const char *at = labels; at && *at;) {
+        while (*at == ' ' || *at == ',') at++;
+        const size_t here = strcspn(at, ",");
+        if (here == length && memcmp(at, label, length) == 0) return true;
+        at += here;
+    }
+    return false;
+}
+
+bool tm_cell_ranked(const tm_record_cell *cell)
+{
+    return cell && cell->status == TM_CELL_OK && isfinite(cell->median_ns) && cell->median_ns > 0 &&
+           !tm_has_label(cell->labels, "NO STEADY STATE");
+}
+
+double tm_cell_ratio(const tm_record *record, const tm_record_cell *cell, const tm_record_cell *base,
+                     const char **verdict)
+{
+    *verdict = "";
+    if (!tm_cell_ranked(cell) || !tm_cell_ranked(base)) return NAN;
+    for (int64_t i = 0; i < record->comparison_count; i++) {
+        const tm_record_comparison *pair = &record->comparisons[i];
+        if (same(pair->case_id, cell->case_id) && same(pair->backend, cell->backend) &&
+            same(pair->base, base->backend) && isfinite(pair->ratio)) {
+            *verdict = pair->verdict ? pair->verdict : "";
+            return pair->ratio;
+        }
+    }
+    return base->median_ns / cell->median_ns;
+}
+
+static bool row_passes(const tm_record *record, const tm_record_cell *const *cells, tm_average_filter filter)
+{
+    const tm_record_cell *first = NULL;
+    double limit = NAN;
+    for (int64_t i = 0; i < record->backend_count; i++) {
+        if (!cells[i]) continue;
+        if (!first) first = cells[i];
+        if (isfinite(cells[i]->limit_ns)) limit = cells[i]->limit_ns;
+    }
+    if (!first || (filter.group && !same(first->group, filter.group))) return false;
+    return filter.above_limit_ns == 0 || limit > filter.above_limit_ns;
+}
+
+static bool row_complete(const tm_record *record, const tm_record_cell *const *cells)
+{
+    for (int64_t i = 0; i < record->backend_count; i++) {
+        if (!tm_cell_ranked(cells[i])) return false;
+    }
+    return true;
+}
+
+/* Sums of logarithms and how many went in. */
+typedef struct sums {
+    double time, efficiency, ratio;
+    int64_t efficiencies;
+} sums;
+
+static void add_row(const tm_record *record, int64_t base, const tm_record_cell *const *cells, sums *into)
+{
+    for (int64_t i = 0; i < record->backend_count; i++) {
+        const char *verdict;
+        into[i].time += log(cells[i]->median_ns);
+        into[i].ratio += log(tm_cell_ratio(record, cells[i], cells[base], &verdict));
+        if (isfinite(cells[i]->efficiency) && cells[i]->efficiency > 0) {
+            into[i].efficiency += log(fmin(cells[i]->efficiency, 1.0));
+            into[i].efficiencies++;
+        }
+    }
+}
+
+bool tm_average_rows(const tm_record *record, int64_t base, tm_average_filter filter, tm_average *averages,
+                     int64_t *cases, int64_t *of)
+{
+    const size_t backends = (size_t)record->backend_count;
+    sums *totals = calloc(backends + 1, sizeof *totals);
+    const tm_record_cell **cells = calloc(backends + 1, sizeof *cells);
+    const bool enough = totals && cells;
+    *cases = *of = 0;
+    for (int64_t cursor = 0; enough && tm_row_next(record, &cursor, cells);) {
+        if (!row_passes(record, cells, filter)) continue;
+        ++*of;
+        if (!row_complete(record, cells)) continue;
+        ++*cases;
+        add_row(record, base, cells, totals);
+    }
+    for (size_t i = 0; enough && i < backends; i++) {
+        const double n = (double)*cases;
+        averages[i].median_ns = n > 0 ? exp(totals[i].time / n) : (double)NAN;
+        averages[i].ratio = n > 0 ? exp(totals[i].ratio / n) : (double)NAN;
+        averages[i].efficiency =
+            totals[i].efficiencies ? exp(totals[i].efficiency / (double)totals[i].efficiencies) : (double)NAN;
+    }
+    free(totals);
+    free(cells);
+    return enough;
+}

@@ -1,0 +1,39 @@
+/* A record seen by rows (a case with its cell on each backend), and the averages over them. Pure. */
+#ifndef TM_REPORT_ROWS_H
+#define TM_REPORT_ROWS_H
+
+#include "store/record.h"
+
+/* Moves `*cursor` (0 at first) to the next case and fills `cells` (one per backend of the record; NULL where there is
+ * none). False at the end. */
+bool tm_row_next(const tm_record *record, int64_t *cursor, const tm_record_cell **cells);
+
+/* Index of the backend that ratios refer to: `base`, or 0 when it is NULL or unknown. */
+int64_t tm_row_base(const tm_record *record, const char *base);
+
+/* True if the comma-separated list holds `label`. */
+bool tm_has_label(const char *labels, const char *label);
+
+/* Completed, with a time, and steady: may stand in ratios and averages. NULL is allowed. */
+bool tm_cell_ranked(const tm_record_cell *cell);
+
+/* time(base) / time(cell): the run's own paired estimate where it has one, else the quotient of the medians; NaN when
+ * one of them is not ranked. `*verdict` gets the verdict's word or "". */
+double tm_cell_ratio(const tm_record *record, const tm_record_cell *cell, const tm_record_cell *base,
+                     const char **verdict);
+
+typedef struct tm_average {
+    double median_ns, efficiency, ratio; /* geometric means; NaN for none; efficiencies are clipped at 1 */
+} tm_average;
+
+typedef struct tm_average_filter {
+    const char *group;     /* NULL: all */
+    double above_limit_ns; /* only cases whose limit is longer; 0: all */
+} tm_average_filter;
+
+/* Averages of every backend (into `averages`, one each) over the cases that all backends completed. `*cases` gets
+ * their number, `*of` that of all the filter lets through. False when memory is short. */
+bool tm_average_rows(const tm_record *record, int64_t base, tm_average_filter filter, tm_average *averages,
+                     int64_t *cases, int64_t *of);
+
+#endif
