@@ -8,9 +8,9 @@
 #define TM_ORACLE_VERSION 1 /* raise when any expected value may change: it is part of the cache key */
 
 typedef struct tm_expect_options {
-    uint64_t sample_seed;    /* which units are drawn when not everything is checked */
-    double whole_seconds;    /* everything is computed when the estimate is below; 1.0 by the rule; INFINITY for all */
-    int64_t least_elements;  /* size of a sample: 65536 by the rule */
+    uint64_t sample_seed;   /* which units are drawn when not everything is checked */
+    double whole_seconds;   /* everything is computed when the estimate is below; 1.0 by the rule; INFINITY for all */
+    int64_t least_elements; /* size of a sample: 65536 by the rule */
     int threads;
     const char *cache_folder; /* NULL: no cache on disk */
     const char *cache_key;    /* identifies case, seed, pass and slot */
