@@ -59,11 +59,13 @@ void tm_softmax_part_f32__portable(const float *x, int64_t n, float *max, double
 {
     *max = maximum(x, n);
     *sum = 0.0;
+    bool number = true;
     for (int64_t i = 0; i < n; i++) {
+        number = number && !isnan(x[i]);
         /* -inf against a maximum of -inf adds nothing: another part may hold the row's real maximum. */
         if (x[i] != -INFINITY) *sum += (double)expf(x[i] - *max);
     }
-    if (isnan(*sum) && *max != INFINITY) *max = NAN;
+    if (!number) *max = NAN;
 }
 
 void tm_softmax_apply_f32__portable(const float *x, float *y, int64_t n, float max, float scale, bool stream)
