@@ -1,0 +1,3 @@
+/* Softmax kernels on 16 lanes. */
+#include "vec_f32__avx512.h"
+#include "softmax.h"

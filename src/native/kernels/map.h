@@ -1,0 +1,38 @@
+/* y[i] = MAP(x[i]) over a flat array. Template: the ISA folder's vec_f32 header, NAME, and MAP(v, p), where p is the
+ * parameter in every lane, come first. Aligned non-temporal stores begin after at most one partial vector. */
+#include <stdbool.h>
+#include <stdint.h>
+
+void NAME(const float *x, float *y, int64_t n, float parameter, bool stream)
+{
+    const V p = SET1(parameter);
+    int64_t i = 0;
+    (void)p;
+    if (stream) {
+        const int64_t head = (int64_t)((0 - (uintptr_t)y) % (W * sizeof(float)) / sizeof(float));
+        if (head > 0 && head <= n) {
+            const M first = FIRST(head);
+            STORE_SOME(y, first, MAP(LOAD_SOME(x, first, SET1(0.0f)), p));
+            i = head;
+        }
+        for (; i + 4 * W <= n; i += 4 * W) {
+            const V a = MAP(LOAD(x + i), p), b = MAP(LOAD(x + i + W), p);
+            const V c = MAP(LOAD(x + i + 2 * W), p), d = MAP(LOAD(x + i + 3 * W), p);
+            STREAM(y + i, a);
+            STREAM(y + i + W, b);
+            STREAM(y + i + 2 * W, c);
+            STREAM(y + i + 3 * W, d);
+        }
+    }
+    for (; i + 2 * W <= n; i += 2 * W) {
+        const V a = MAP(LOAD(x + i), p), b = MAP(LOAD(x + i + W), p);
+        STORE(y + i, a);
+        STORE(y + i + W, b);
+    }
+    for (; i < n; i += W) {
+        const M left = FIRST(n - i < W ? n - i : W);
+        STORE_SOME(y + i, left, MAP(LOAD_SOME(x + i, left, SET1(0.0f)), p));
+    }
+}
+#undef NAME
+#undef MAP

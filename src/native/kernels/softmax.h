@@ -1,0 +1,224 @@
+/* The four softmax kernels of one instruction set. Include after the vec_f32 header.
+ *
+ * Rows: one read, one write of memory. Rows of 8 lie several to a vector. Rows of up to four vectors stay in registers;
+ * longer ones keep their exponentials in a buffer in the first-level cache, so that the result can be streamed; beyond
+ * that buffer the exponentials are computed twice. Masked lanes hold -inf, whose exponential is 0. */
+#include "math_f32.h"
+
+enum { SOFTMAX_BUFFER = 4096, SOFTMAX_BLOCK = 1024 };
+
+static inline bool softmax_may_stream(const float *y, int64_t length, bool stream)
+{
+    return stream && length % W == 0 && (uintptr_t)y % (W * sizeof(float)) == 0;
+}
+
+/* Rows of 8, GROUPS to a vector. */
+static void softmax_eights(const float *x, float *y, int64_t rows, bool stream)
+{
+    int64_t r = 0;
+    const bool streams = softmax_may_stream(y, W, stream);
+    for (; r + GROUPS <= rows; r += GROUPS) {
+        const V v = LOAD(x + 8 * r);
+        const V e = exp_nonpositive(SUB(v, group_max(v)));
+        const V result = DIV(e, group_sum(e));
+        if (streams) {
+            STREAM(y + 8 * r, result);
+        } else {
+            STORE(y + 8 * r, result);
+        }
+    }
+    if (r < rows) {
+        const M some = FIRST(8 * (rows - r));
+        const V v = LOAD_SOME(x + 8 * r, some, SET1(0.0f));
+        const V e = exp_nonpositive(SUB(v, group_max(v)));
+        STORE_SOME(y + 8 * r, some, DIV(e, group_sum(e)));
+    }
+}
+
+/* Rows of `vectors` (a constant, 1 to 4) vectors, of which the last may be partial. */
+static inline void softmax_short(const float *x, float *y, int64_t rows, int64_t length, int vectors, bool streams)
+{
+    const int64_t last = (int64_t)(vectors - 1) * W;
+    const M some = FIRST(length - last);
+    for (int64_t r = 0; r < rows; r++, x += length, y += length) {
+        V v[4];
+        for (int k = 0; k + 1 < vectors; k++) v[k] = LOAD(x + k * W);
+        v[vectors - 1] = LOAD_SOME(x + last, some, SET1(-INFINITY));
+        V max = v[0];
+        for (int k = 1; k < vectors; k++) max = MAX(max, v[k]);
+        const V shift = SET1(REDUCE_MAX(max));
+        V sum = SET1(0.0f);
+        for (int k = 0; k < vectors; k++) {
+            v[k] = exp_nonpositive(SUB(v[k], shift));
+            sum = k == 0 ? v[k] : ADD(sum, v[k]);
+        }
+        const V scale = SET1(1.0f / REDUCE_SUM(sum));
+        for (int k = 0; k < vectors; k++) {
+            if (streams) {
+                STREAM(y + k * W, MUL(v[k], scale));
+            } else if (k + 1 < vectors) {
+                STORE(y + k * W, MUL(v[k], scale));
+            } else {
+                STORE_SOME(y + last, some, MUL(v[k], scale));
+            }
+        }
+    }
+}
+
+static inline float softmax_max(const float *x, int64_t n)
+{
+    V a = SET1(-INFINITY), b = a, c = a, d = a;
+    int64_t i = 0;
+    for (; i + 4 * W <= n; i += 4 * W) {
+        a = MAX(a, LOAD(x + i));
+        b = MAX(b, LOAD(x + i + W));
+        c = MAX(c, LOAD(x + i + 2 * W));
+        d = MAX(d, LOAD(x + i + 3 * W));
+    }
+    for (; i < n; i += W) a = MAX(a, LOAD_SOME(x + i, FIRST(n - i < W ? n - i : W), SET1(-INFINITY)));
+    return REDUCE_MAX(MAX(MAX(a, b), MAX(c, d)));
+}
+
+/* Sum of exp(x - shift), the exponentials also to `e` where that is not NULL: room for whole vectors. */
+static inline float softmax_exp(const float *x, float *e, int64_t n, V shift)
+{
+    V sum[4] = {SET1(0.0f), SET1(0.0f), SET1(0.0f), SET1(0.0f)};
+    int64_t i = 0;
+    for (; i + 4 * W <= n; i += 4 * W) {
+        for (int k = 0; k < 4; k++) {
+            const V v = exp_nonpositive(SUB(LOAD(x + i + k * W), shift));
+            sum[k] = ADD(sum[k], v);
+            if (e) STORE(e + i + k * W, v);
+        }
+    }
+    for (; i < n; i += W) {
+        const M some = FIRST(n - i < W ? n - i : W);
+        const V v = exp_nonpositive(SUB(LOAD_SOME(x + i, some, SET1(-INFINITY)), shift));
+        sum[0] = ADD(sum[0], v);
+        if (e) STORE(e + i, v);
+    }
+    return REDUCE_SUM(ADD(ADD(sum[0], sum[1]), ADD(sum[2], sum[3])));
+}
+
+static void softmax_buffered(const float *x, float *y, int64_t rows, int64_t length, bool stream)
+{
+    float e[SOFTMAX_BUFFER + W];
+    const bool streams = softmax_may_stream(y, length, stream);
+    for (int64_t r = 0; r < rows; r++, x += length, y += length) {
+        const V scale = SET1(1.0f / softmax_exp(x, e, length, SET1(softmax_max(x, length))));
+        int64_t i = 0;
+        if (streams) {
+            for (; i < length; i += W) STREAM(y + i, MUL(LOAD(e + i), scale));
+        }
+        for (; i + W <= length; i += W) STORE(y + i, MUL(LOAD(e + i), scale));
+        if (i < length) STORE_SOME(y + i, FIRST(length - i), MUL(LOAD(e + i), scale));
+    }
+}
+
+void KERNEL(softmax_rows_f32)(const float *x, float *y, int64_t rows, int64_t length, bool stream)
+{
+    const bool streams = softmax_may_stream(y, length, stream);
+    const int vectors = (int)((length < 5 * W ? length : 5 * W) + W - 1) / W;
+    if (length == 8) {
+        softmax_eights(x, y, rows, stream);
+    } else if (vectors == 0) {
+        return;
+    } else if (vectors == 1) {
+        softmax_short(x, y, rows, length, 1, streams);
+    } else if (vectors == 2) {
+        softmax_short(x, y, rows, length, 2, streams);
+    } else if (vectors == 3) {
+        softmax_short(x, y, rows, length, 3, streams);
+    } else if (vectors == 4) {
+        softmax_short(x, y, rows, length, 4, streams);
+    } else if (length <= SOFTMAX_BUFFER) {
+        softmax_buffered(x, y, rows, length, stream);
+    } else {
+        for (int64_t r = 0; r < rows; r++, x += length, y += length) {
+            float max;
+            double sum;
+            KERNEL(softmax_part_f32)(x, length, &max, &sum);
+            /* Nothing but -inf: -inf - -inf is NaN in every element anyway. */
+            KERNEL(softmax_apply_f32)(x, y, length, max, (float)(1.0 / sum), stream);
+        }
+    }
+}
+
+/* Blocks that stay in the first-level cache, so memory is read once: the sum so far is scaled when a block raises the
+ * maximum. The order of MAX lets no NaN be lost: it reaches the sum. */
+void KERNEL(softmax_part_f32)(const float *x, int64_t n, float *max, double *sum)
+{
+    float best = -INFINITY;
+    double total = 0.0;
+    for (int64_t i = 0; i < n; i += SOFTMAX_BLOCK) {
+        const int64_t left = n - i < SOFTMAX_BLOCK ? n - i : SOFTMAX_BLOCK;
+        const float top = softmax_max(x + i, left);
+        if (top > best) {
+            if (total != 0.0) total *= exp((double)best - (double)top);
+            best = top;
+        }
+        /* Against a shift of 0, -inf and NaN keep their meaning. */
+        total += (double)softmax_exp(x + i, NULL, left, SET1(best > -INFINITY ? best : 0.0f));
+    }
+    *max = isnan(total) && best < INFINITY ? NAN : best;
+    *sum = total;
+}
+
+static inline V softmax_applied(V x, V shift, V scale)
+{
+    return MUL(exp_nonpositive(SUB(x, shift)), scale);
+}
+
+void KERNEL(softmax_apply_f32)(const float *x, float *y, int64_t n, float max, float scale, bool stream)
+{
+    const V shift = SET1(max), factor = SET1(scale);
+    int64_t i = 0;
+    if (stream) {
+        const int64_t head = (int64_t)((0 - (uintptr_t)y) % (W * sizeof(float)) / sizeof(float));
+        if (head > 0 && head <= n) {
+            const M first = FIRST(head);
+            STORE_SOME(y, first, softmax_applied(LOAD_SOME(x, first, SET1(0.0f)), shift, factor));
+            i = head;
+        }
+        for (; i + 2 * W <= n; i += 2 * W) {
+            const V a = softmax_applied(LOAD(x + i), shift, factor);
+            const V b = softmax_applied(LOAD(x + i + W), shift, factor);
+            STREAM(y + i, a);
+            STREAM(y + i + W, b);
+        }
+    }
+    for (; i < n; i += W) {
+        const M some = FIRST(n - i < W ? n - i : W);
+        STORE_SOME(y + i, some, softmax_applied(LOAD_SOME(x + i, some, SET1(0.0f)), shift, factor));
+    }
+}
+
+/* A vector of columns at a time: their rows fit the second-level cache for all but very long axes. Sums of 64 rows are
+ * added up apart, which keeps their rounding small. */
+static inline void softmax_strip(const float *x, float *y, int64_t length, int64_t stride, M some)
+{
+    enum { SUM_ROWS = 64 };
+    V max = SET1(-INFINITY), total = SET1(0.0f);
+    for (int64_t i = 0; i < length; i++) max = MAX(max, LOAD_SOME(x + i * stride, some, SET1(-INFINITY)));
+    for (int64_t from = 0; from < length; from += SUM_ROWS) {
+        const int64_t to = length - from < SUM_ROWS ? length : from + SUM_ROWS;
+        V sum = SET1(0.0f);
+        for (int64_t i = from; i < to; i++) {
+            const V e = exp_nonpositive(SUB(LOAD_SOME(x + i * stride, some, SET1(-INFINITY)), max));
+            sum = ADD(sum, e);
+            STORE_SOME(y + i * stride, some, e);
+        }
+        total = ADD(total, sum);
+    }
+    const V scale = DIV(SET1(1.0f), total);
+    for (int64_t i = 0; i < length; i++) {
+        STORE_SOME(y + i * stride, some, MUL(LOAD_SOME(y + i * stride, some, SET1(0.0f)), scale));
+    }
+}
+
+void KERNEL(softmax_columns_f32)(const float *x, float *y, int64_t length, int64_t stride, int64_t columns)
+{
+    for (int64_t c = 0; c < columns; c += W) {
+        softmax_strip(x + c, y + c, length, stride, FIRST(columns - c < W ? columns - c : W));
+    }
+}
