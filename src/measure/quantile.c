@@ -7,7 +7,7 @@
 
 enum { MAX_TERMS = 100000, HALVINGS = 80 };
 static const double tiny = 1e-300, converged = 1e-16;
-static const double largest_df = 1e12; /* beyond it t is normal to more digits than a double's statistics need */
+static const double many_df = 1e5; /* from here on 1 - x of the beta function loses digits, and t is nearly normal */
 
 static double nonzero(double x)
 {
@@ -46,6 +46,14 @@ static double ln_beta_half(double a)
 static void student_both(double t, double df, double *inside, double *outside)
 {
     const double square = t * t;
+    if (df > many_df) {
+        /* G. W. Hill's transformation to a normal deviate; its next term is of order df^-4. */
+        const double n = fmin(df, 1e15), w2 = (n - 0.5) * log1p(square / n), u = n - 0.5;
+        const double z = sqrt(w2) * (1 + (w2 + 3) / (48 * u * u));
+        *inside = erf(z / sqrt(2));
+        *outside = erfc(z / sqrt(2));
+        return;
+    }
     if (!(square > 0)) { /* 0, or too small to square */
         *inside = 2 * t * exp(-ln_beta_half(df / 2)) / sqrt(df);
         *outside = 1 - *inside;
@@ -69,7 +77,7 @@ double tm_student_cdf(double t, double df)
     if (isnan(t) || !(df > 0)) return NAN;
     double inside = 0, outside = 0;
     if (isinf(t)) return t > 0 ? 1 : 0;
-    student_both(fabs(t), fmin(df, largest_df), &inside, &outside);
+    student_both(fabs(t), df, &inside, &outside);
     return t < 0 ? outside / 2 : inside > 0.5 ? 1 - outside / 2 : 0.5 + inside / 2;
 }
 
@@ -78,13 +86,13 @@ double tm_student_quantile(double probability, double df)
     if (!(probability >= 0 && probability <= 1) || !(df > 0)) return NAN;
     if (probability == 0 || probability == 1) return probability == 0 ? -INFINITY : INFINITY;
     if (probability == 0.5) return 0;
-    const double n = fmin(df, largest_df), tail = fmin(probability, 1 - probability);
+    const double tail = fmin(probability, 1 - probability);
     const double want_inside = 2 * fabs(probability - 0.5), want_outside = 2 * tail;
     double low = -745, high = 709; /* logarithms of the smallest and largest double */
     for (int i = 0; i < HALVINGS; i++) {
         const double middle = 0.5 * (low + high);
         double inside = 0, outside = 0;
-        student_both(exp(middle), n, &inside, &outside);
+        student_both(exp(middle), df, &inside, &outside);
         const bool too_low = want_inside < 0.5 ? inside < want_inside : outside > want_outside;
         if (too_low)
             low = middle;

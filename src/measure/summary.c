@@ -1,6 +1,6 @@
 /* A cell's figures. The drift is estimated twice: within incarnations (each one's own level taken out, so that a slow
- * process is not mistaken for a slope) and between them (which alone sees what happens from pass to pass). Both are
- * stretched over the time the cell was watched, and the narrower interval counts: it is the one that had the lever. */
+ * process is not mistaken for a slope) and between them (which alone sees what happens from pass to pass). A slope
+ * within is not believed beyond twice the time that incarnations were watched: passes may lie far apart. */
 #include "measure/stats.h"
 
 #include <math.h>
@@ -13,14 +13,14 @@ typedef struct point {
 } point;
 
 typedef struct slope {
-    double per_time, half_width; /* 95 %; NaN when it cannot be told */
+    double per_time, half_width; /* NaN when it cannot be told */
 } slope;
 
-/* Least squares through `count` points of which `lost` degrees of freedom went into levels already taken out. */
-static slope fit_slope(const point *points, size_t count, size_t lost)
+/* Least squares through `count` points; `lost` degrees of freedom went into levels, 1 being the common one. */
+static slope fit_slope(const point *points, size_t count, size_t lost, double quantile)
 {
     const slope unknown = {NAN, NAN};
-    if (count < lost + 2) return unknown;
+    if (count < lost + 2) return unknown; /* the slope takes one, the scatter needs one */
     double time = 0, level = 0;
     for (size_t i = 0; i < count; i++) {
         time += (points[i].time - time) / (double)(i + 1);
@@ -39,7 +39,7 @@ static slope fit_slope(const point *points, size_t count, size_t lost)
         const double e = points[i].level - level - b * (points[i].time - time);
         residual += e * e;
     }
-    return (slope){b, tm_student_quantile(0.975, df) * sqrt(residual / df / xx)};
+    return (slope){b, tm_student_quantile(quantile, df) * sqrt(residual / df / xx)};
 }
 
 /* Mean time and level of one incarnation's visits. */
@@ -56,26 +56,76 @@ static point centre_of(const point *points, size_t count, int32_t incarnation)
     return centre;
 }
 
-static void find_drift(const point *points, size_t count, const int32_t *incarnations, size_t incarnation_count,
-                       tm_summary *summary)
+/* How much of the run at least one incarnation's visits span. `stretches` are sorted in place. */
+typedef struct stretch {
+    double begin, end;
+} stretch;
+
+static int earlier(const void *a, const void *b)
 {
-    summary->drift_low = summary->drift_high = NAN;
-    point *scratch = count >= 3 ? malloc(2 * count * sizeof *scratch) : NULL;
-    if (!scratch) return;
-    point *within = scratch, *between = scratch + count;
-    double first = points[0].time, last = points[0].time;
+    const double x = ((const stretch *)a)->begin, y = ((const stretch *)b)->begin;
+    return (x > y) - (x < y);
+}
+
+static double watched_time(stretch *stretches, size_t count)
+{
+    double total = 0, covered = -INFINITY;
+    qsort(stretches, count, sizeof *stretches, earlier);
     for (size_t i = 0; i < count; i++) {
-        const point centre = centre_of(points, count, points[i].incarnation);
-        within[i] = (point){0, points[i].time - centre.time, points[i].level - centre.level};
-        first = fmin(first, points[i].time);
-        last = fmax(last, points[i].time);
+        const double begin = fmax(stretches[i].begin, covered);
+        if (stretches[i].end > begin) total += stretches[i].end - begin;
+        covered = fmax(covered, stretches[i].end);
     }
-    for (size_t i = 0; i < incarnation_count; i++) between[i] = centre_of(points, count, incarnations[i]);
-    const slope inner = fit_slope(within, count, incarnation_count), outer = fit_slope(between, incarnation_count, 1);
-    const slope best = isnan(inner.half_width) || outer.half_width < inner.half_width ? outer : inner;
-    summary->drift_low = expm1((best.per_time - best.half_width) * (last - first));
-    summary->drift_high = expm1((best.per_time + best.half_width) * (last - first));
-    free(scratch);
+    return total;
+}
+
+typedef struct drift {
+    double low, high; /* relative change */
+} drift;
+
+static drift drift_over(slope fitted, double time)
+{
+    return (drift){expm1((fitted.per_time - fitted.half_width) * time),
+                   expm1((fitted.per_time + fitted.half_width) * time)};
+}
+
+static bool outside(drift d)
+{
+    return d.low > 0.03 || d.high < -0.03;
+}
+
+static drift find_drift(const point *points, size_t count, const int32_t *incarnations, size_t incarnation_count)
+{
+    const drift unknown = {NAN, NAN};
+    point *within = count >= 3 ? malloc(2 * count * sizeof *within) : NULL;
+    stretch *stretches = count >= 3 ? malloc(incarnation_count * sizeof *stretches) : NULL;
+    drift inner = unknown, outer = unknown, sure = unknown;
+    if (!within || !stretches) goto done;
+    point *between = within + count;
+    for (size_t i = 0; i < incarnation_count; i++) {
+        between[i] = centre_of(points, count, incarnations[i]);
+        stretches[i] = (stretch){INFINITY, -INFINITY};
+        for (size_t k = 0; k < count; k++) {
+            if (points[k].incarnation != incarnations[i]) continue;
+            within[k] = (point){0, points[k].time - between[i].time, points[k].level - between[i].level};
+            stretches[i].begin = fmin(stretches[i].begin, points[k].time);
+            stretches[i].end = fmax(stretches[i].end, points[k].time);
+        }
+    }
+    const double watched = watched_time(stretches, incarnation_count);
+    double end = -INFINITY;
+    for (size_t i = 0; i < incarnation_count; i++) end = fmax(end, stretches[i].end);
+    const double span = end - stretches[0].begin;
+    inner = drift_over(fit_slope(within, count, incarnation_count, 0.975), fmin(span, 2 * watched));
+    outer = drift_over(fit_slope(between, incarnation_count, 1, 0.975), span);
+    /* Processes that differ by chance look like a slope 5 times in 100: against a known inner slope that is too often.
+     */
+    sure = drift_over(fit_slope(between, incarnation_count, 1, 0.995), span);
+done:
+    free(within);
+    free(stretches);
+    if (isnan(inner.low) || outside(sure)) return outer;
+    return isnan(outer.low) || outside(inner) || inner.high - inner.low < outer.high - outer.low ? inner : outer;
 }
 
 /* Percentiles and least of all samples together. */
@@ -136,7 +186,9 @@ tm_summary tm_summarise(const tm_visit *visits, size_t count)
     summary.median_ns = exp(interval.mean);
     summary.ci_low_ns = exp(interval.mean - interval.half_width);
     summary.ci_high_ns = exp(interval.mean + interval.half_width);
-    find_drift(points, kept, incarnations, found, &summary);
+    const drift change = find_drift(points, kept, incarnations, found);
+    summary.drift_low = change.low;
+    summary.drift_high = change.high;
 done:
     free(points);
     free(incarnations);
@@ -146,5 +198,5 @@ done:
 
 bool tm_has_drift(const tm_summary *summary)
 {
-    return summary->drift_low > 0.03 || summary->drift_high < -0.03;
+    return outside((drift){summary->drift_low, summary->drift_high});
 }
