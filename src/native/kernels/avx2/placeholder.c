@@ -1,1 +1,0 @@
-typedef int tm_placeholder_avx2;
