@@ -68,8 +68,6 @@ typedef __mmask16 M;
 #define I_SELECT(m, a, b) _mm512_mask_blend_epi32(m, b, a)
 #define I_FROM_BITS(v)    _mm512_castps_si512(v)
 #define I_TO_BITS(v)      _mm512_castsi512_ps(v)
-#define I_WIDEN_LOW(v)    _mm512_cvtepi32_epi64(_mm512_castsi512_si256(v))
-#define I_WIDEN_HIGH(v)   _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64(v, 1))
 
 /* p 2^n for whole n: gradual underflow, overflow to infinity. */
 #define SCALE2(p, n) _mm512_scalef_ps(p, n)
@@ -84,7 +82,6 @@ static inline V split_exponent(V x, V m)
 {
     return SUB(_mm512_getexp_ps(x), _mm512_getexp_ps(m));
 }
-#define SPLIT_IS_TOTAL 1
 
 /* Reductions within groups of 8 lanes, the result in every lane of the group. */
 enum { GROUPS = 2 };
