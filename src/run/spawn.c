@@ -296,7 +296,8 @@ bool tm_process_end(tm_process *process)
     if (tm_process_ended(process, 0.0)) return true;
     process->ended_by_us = true;
     kill(-process->pid, SIGTERM);
-    tm_process_wake(process);
+    kill(-process->pid, SIGCONT); /* a stopped process takes no TERM, whoever stopped it */
+    process->paused = false;
     if (tm_process_ended(process, 2.0)) return true;
     kill(-process->pid, SIGKILL);
     process->wedged = !tm_process_ended(process, 10.0);
