@@ -185,6 +185,14 @@ static tm_status finish(const id_meaning *meaning, const char *suite, tm_case *i
     return TM_OK;
 }
 
+/* Whether it is the written axis that does not fit the shapes, rather than the shapes each other. */
+static bool axis_misses(const id_parts *parts, const id_meaning *meaning)
+{
+    if (!tm_op_has(meaning->op, TM_ATTRIBUTE_axis) || parts->count < 3 || !strchr(parts->part[2], '=')) return false;
+    const int32_t rank = meaning->written.shape[0].rank > 0 ? meaning->written.shape[0].rank : 1;
+    return meaning->attributes.axis < -rank || meaning->attributes.axis >= rank;
+}
+
 static tm_status understand(id_parts *parts, id_meaning *meaning, tm_case *into, bool *named, size_t *within,
                             tm_error *error)
 {
@@ -205,7 +213,7 @@ static tm_status understand(id_parts *parts, id_meaning *meaning, tm_case *into,
     parts->next = 2;
     status = parse_tail(parts, meaning, named, error);
     if (status != TM_OK) return status;
-    parts->next = 1;
+    parts->next = axis_misses(parts, meaning) ? 2 : 1;
     return build_graph(meaning, &operands, &into->graph, error);
 }
 

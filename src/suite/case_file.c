@@ -21,7 +21,7 @@ typedef struct case_file {
     size_t first;    /* cases of the list before this one are not from this file */
     uint32_t *table; /* open addressing by id: number in the list + 1, 0 is free */
     tm_text *problems;
-    uint64_t problem_count;
+    uint64_t problem_count, shown;
     uint64_t made; /* combinations so far */
     size_t line;
     size_t reported[COLUMNS]; /* columns of this line that have a problem already */
@@ -31,7 +31,9 @@ typedef struct case_file {
 
 static void add_problem(case_file *file, size_t column, const char *what)
 {
-    if (file->problem_count++ >= MOST_PROBLEMS) return;
+    file->problem_count++;
+    if (file->shown >= MOST_PROBLEMS && !file->full) return;
+    file->shown++;
     tm_text_add_visible(file->problems, file->name);
     tm_text_format(file->problems, ":%zu:%zu: ", file->line, column + 1);
     tm_text_add_visible(file->problems, what);
@@ -74,8 +76,8 @@ static bool over_limit(case_file *file, size_t column, uint64_t more)
     tm_error what;
     tm_fail(&what, TM_INVALID_ARGUMENT, "more than %d cases with this line's %" PRIu64 " combinations; reading ends",
             MOST_CASES, more);
+    file->full = true; /* and so this problem is shown, however many there were */
     add_problem(file, column, what.message);
-    file->full = true;
     return true;
 }
 
@@ -189,8 +191,8 @@ tm_status tm_case_file_append(const char *name, const char *text, size_t length,
     if (!file.table) return tm_fail_memory(error, "a case file");
     tm_status status = read_lines(&file, text, length, error);
     free(file.table);
-    if (file.problem_count > MOST_PROBLEMS) {
-        tm_text_format(problems, "and %" PRIu64 " more\n", file.problem_count - MOST_PROBLEMS);
+    if (file.problem_count > file.shown) {
+        tm_text_format(problems, "and %" PRIu64 " more\n", file.problem_count - file.shown);
     }
     if (status == TM_OK && file.problem_count > 0) {
         status = tm_fail(error, TM_INVALID_ARGUMENT, "%.200s: %" PRIu64 " error%s", name, file.problem_count,
