@@ -102,7 +102,9 @@ static void make_names(void)
         const size_t length = strlen(entry->d_name), around = strlen(prefix) + strlen(suffix);
         if (length <= around || strncmp(entry->d_name, prefix, strlen(prefix)) != 0) continue;
         if (strcmp(entry->d_name + length - strlen(suffix), suffix) != 0) continue;
-        add_name(entry->d_name + strlen(prefix), length - around);
+        char path[PATH_MAX + 256];
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        if (tm_is_library(path)) add_name(entry->d_name + strlen(prefix), length - around);
     }
     closedir(listing);
     qsort(names.pointer + 1, names.count - 1, sizeof *names.pointer, by_text);
