@@ -1,24 +1,43 @@
-/* TM_MULTIVERSION before a function makes the compiler build it for several x86 instruction sets and choose at load
- * time. The bits stay the same: no contraction, and IEEE + - * / sqrt are exact on all of them. Only for loops outside
- * the engine; kernels have folders of their own. Off with sanitizers, which cannot run before their own start-up. */
+/* One loop, built for several x86 instruction sets and chosen at each call by what the processor has:
+ *
+ *     TM_MULTIVERSION(scale, (float *x, size_t count), (x, count))
+ *     {
+ *         for (size_t i = 0; i < count; i++) x[i] *= 2;
+ *     }
+ *
+ * The bits stay the same: no contraction, and IEEE + - * / sqrt are exact on all of them. Only for loops outside the
+ * engine, whose kernels have folders of their own. */
 #ifndef TM_BASE_MULTIVERSION_H
 #define TM_BASE_MULTIVERSION_H
 
-#include <stdint.h> /* defines __GLIBC__, whose loader can choose */
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define TM_SANITIZED
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define TM_SANITIZED
-#endif
-
-#if defined(__x86_64__) && defined(__GLIBC__) && !defined(TM_SANITIZED)
-#define TM_MULTIVERSION __attribute__((target_clones("avx512f", "avx2", "default")))
+#if defined(__x86_64__) && defined(__GNUC__)
+#define TM_MULTIVERSION(name, parameters, arguments)                                                                   \
+    static inline __attribute__((always_inline)) void name##_body parameters;                                          \
+    static __attribute__((target("avx512f"))) void name##_avx512 parameters                                            \
+    {                                                                                                                  \
+        name##_body arguments;                                                                                         \
+    }                                                                                                                  \
+    static __attribute__((target("avx2"))) void name##_avx2 parameters                                                 \
+    {                                                                                                                  \
+        name##_body arguments;                                                                                         \
+    }                                                                                                                  \
+    static void name##_portable parameters                                                                             \
+    {                                                                                                                  \
+        name##_body arguments;                                                                                         \
+    }                                                                                                                  \
+    void name parameters                                                                                               \
+    {                                                                                                                  \
+        if (__builtin_cpu_supports("avx512f")) {                                                                       \
+            name##_avx512 arguments;                                                                                   \
+        } else if (__builtin_cpu_supports("avx2")) {                                                                   \
+            name##_avx2 arguments;                                                                                     \
+        } else {                                                                                                       \
+            name##_portable arguments;                                                                                 \
+        }                                                                                                              \
+    }                                                                                                                  \
+    static inline void name##_body parameters
 #else
-#define TM_MULTIVERSION
+#define TM_MULTIVERSION(name, parameters, arguments) void name parameters
 #endif
 
 #endif

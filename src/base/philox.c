@@ -37,8 +37,8 @@ void tm_philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t in
     rounds(into, key[0], key[1]);
 }
 
-TM_MULTIVERSION
-void tm_philox_groups(uint64_t key, uint64_t stream, uint64_t first, size_t count, uint32_t *into)
+TM_MULTIVERSION(tm_philox_groups, (uint64_t key, uint64_t stream, uint64_t first, size_t count, uint32_t *into),
+                (key, stream, first, count, into))
 {
     for (size_t g = 0; g < count; g++) {
         const uint64_t block = (first + g) * TM_PHILOX_LANES;

@@ -5,8 +5,8 @@
 #include "base/multiversion.h"
 #include "base/philox.h"
 
-TM_MULTIVERSION
-void tm_normal_groups(const uint32_t *restrict words, size_t groups, float *restrict into)
+TM_MULTIVERSION(tm_normal_groups, (const uint32_t *restrict words, size_t groups, float *restrict into),
+                (words, groups, into))
 {
     for (size_t half = 0; half < 2 * groups; half++) {
         const uint32_t *const from = words + half * (TM_PHILOX_GROUP / 2);
@@ -17,20 +17,20 @@ void tm_normal_groups(const uint32_t *restrict words, size_t groups, float *rest
     }
 }
 
-TM_MULTIVERSION
-void tm_probability_groups(const uint32_t *restrict words, size_t groups, float *restrict into)
+TM_MULTIVERSION(tm_probability_groups, (const uint32_t *restrict words, size_t groups, float *restrict into),
+                (words, groups, into))
 {
     for (size_t i = 0; i < groups * TM_PHILOX_GROUP; i++) into[i] = tm_probability(words[i]);
 }
 
-TM_MULTIVERSION
-void tm_target_groups(const uint32_t *restrict words, size_t groups, float *restrict into)
+TM_MULTIVERSION(tm_target_groups, (const uint32_t *restrict words, size_t groups, float *restrict into),
+                (words, groups, into))
 {
     for (size_t i = 0; i < groups * TM_PHILOX_GROUP; i++) into[i] = tm_target(words[i]);
 }
 
-TM_MULTIVERSION
-void tm_round_bf16(const float *restrict values, size_t count, uint16_t *restrict into)
+TM_MULTIVERSION(tm_round_bf16, (const float *restrict values, size_t count, uint16_t *restrict into),
+                (values, count, into))
 {
     for (size_t i = 0; i < count; i++) {
         const uint32_t bits = tm_bits_of(values[i]);
@@ -39,8 +39,8 @@ void tm_round_bf16(const float *restrict values, size_t count, uint16_t *restric
 }
 
 /* Below 2^-14 the last bit of an f16 is worth 2^-24, as that of a float32 in [1/2, 1): adding 1/2 rounds there. */
-TM_MULTIVERSION
-void tm_round_f16(const float *restrict values, size_t count, uint16_t *restrict into)
+TM_MULTIVERSION(tm_round_f16, (const float *restrict values, size_t count, uint16_t *restrict into),
+                (values, count, into))
 {
     for (size_t i = 0; i < count; i++) {
         const uint32_t bits = tm_bits_of(values[i]);
