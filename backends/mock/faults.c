@@ -58,9 +58,12 @@ static void garbage(void)
     put(WORKER_SOCKET, bytes, sizeof bytes);
 }
 
-static void leave_child(void)
+static void leave_child(bool escaping)
 {
-    if (fork() != 0) return;
+    const pid_t pid = fork();
+    if (pid > 0) fprintf(stderr, "child %d\n", (int)pid);
+    if (pid != 0) return;
+    if (escaping) setsid();
     signal(SIGTERM, SIG_IGN);
     for (;;) sleep(1000);
 }
@@ -95,7 +98,8 @@ static tm_status commit_fault(const mock_rule *rule, tm_error *error)
     case MOCK_FAIL: return mock_fail(error, TM_FAILED, rule->text[0] ? rule->text : "mock: refused", "");
     case MOCK_FLOOD: flood(rule->amount); return TM_OK;
     case MOCK_GARBAGE: garbage(); return TM_OK;
-    case MOCK_FORK: leave_child(); return TM_OK;
+    case MOCK_FORK: leave_child(false); return TM_OK;
+    case MOCK_ESCAPE: leave_child(true); return TM_OK;
     case MOCK_NETWORK: return try_network(error);
     case MOCK_WRITE: return try_write(rule->text, error);
     default: return TM_OK; /* those that last, see mock.c */

@@ -32,7 +32,8 @@ typedef enum mock_fault {
     MOCK_FAIL,    /* TM_FAILED with a message */
     MOCK_FLOOD,   /* so many bytes on stderr */
     MOCK_GARBAGE, /* random bytes on the worker's socket */
-    MOCK_FORK,    /* leaves children behind */
+    MOCK_FORK,    /* leaves a child behind */
+    MOCK_ESCAPE,  /* leaves one behind that has left the process group */
     MOCK_NETWORK, /* TM_FAILED unless an internet socket is refused */
     MOCK_WRITE,   /* TM_FAILED unless writing to the given path is refused */
     MOCK_WRONG,   /* one element of the output is off */

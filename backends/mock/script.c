@@ -28,6 +28,7 @@ static const struct {
     {"flood", "maN", MOCK_FLOOD},
     {"garbage", "mN", MOCK_GARBAGE},
     {"fork", "mN", MOCK_FORK},
+    {"escape", "mN", MOCK_ESCAPE},
     {"network", "m", MOCK_NETWORK},
     {"write", "mt", MOCK_WRITE},
     {"wrong", "", MOCK_WRONG},

@@ -5,7 +5,6 @@
  * A process is reaped only after its group was killed: until then its pid, which names the group, cannot be reused. */
 #include "run/spawn.h"
 #include "base/clock.h"
-#include "base/text.h"
 #include "run/protocol.h"
 
 #include <errno.h>
@@ -64,7 +63,7 @@ static cpu_set_t first_cpus(int32_t threads)
     return chosen;
 }
 
-/* The parent's environment without the names that `own` sets, followed by `own`. Freed by the caller; the strings are
+/* `own`, followed by the parent's environment without the names that `own` sets. Freed by the caller; the strings are
  * not owned. NULL: out of memory. */
 static char **merged_environment(char *const *own, size_t count)
 {
@@ -73,6 +72,7 @@ static char **merged_environment(char *const *own, size_t count)
     char **merged = malloc((inherited + count + 1) * sizeof *merged);
     if (!merged) return NULL;
     size_t used = 0;
+    for (size_t j = 0; j < count; j++) merged[used++] = own[j];
     for (size_t i = 0; i < inherited; i++) {
         bool replaced = false;
         for (size_t j = 0; j < count && !replaced; j++) {
@@ -81,18 +81,19 @@ static char **merged_environment(char *const *own, size_t count)
         }
         if (!replaced) merged[used++] = environ[i];
     }
-    for (size_t j = 0; j < count; j++) merged[used++] = own[j];
     merged[used] = NULL;
     return merged;
 }
 
 /* Fills `own` with "NAME=value" strings, each freed by the caller. Returns how many; fewer when memory is short. */
-static size_t own_environment(const tm_process_setup *setup, char **own)
+static size_t own_environment(const tm_process_setup *setup, const char *mark, char **own)
 {
     static const char *const pools[] = {"OMP_NUM_THREADS",       "OMP_THREAD_LIMIT", "MKL_NUM_THREADS",
                                         "OPENBLAS_NUM_THREADS",  "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS",
                                         "VECLIB_MAXIMUM_THREADS"};
     size_t used = 0;
+    own[used] = strdup(mark); /* first, see orphans.c */
+    if (own[used]) used++;
     for (size_t i = 0; i < sizeof pools / sizeof *pools; i++) {
         if (asprintf(&own[used], "%s=%d", pools[i], (int)setup->threads) >= 0) used++;
     }
@@ -230,8 +231,10 @@ tm_status tm_process_start(const tm_process_setup *setup, tm_process *into, tm_e
     plan.cpus = first_cpus(setup->threads);
     plan.processes = process_limit();
 
+    tm_orphans_adopt();
+    tm_orphans_mark(into->mark, sizeof into->mark);
     char *own[ENVIRONMENT_CAPACITY];
-    const size_t count = own_environment(setup, own);
+    const size_t count = own_environment(setup, into->mark, own);
     plan.environment = merged_environment(own, count);
     tm_status status = plan.environment ? open_channels(into, &plan, error) : tm_fail_memory(error, "a worker");
     if (status == TM_OK) {
@@ -286,6 +289,7 @@ bool tm_process_ended(tm_process *process, double seconds)
     kill(-process->pid, SIGKILL);
     while (waitpid(process->pid, &process->wait_status, 0) < 0 && errno == EINTR) {}
     process->reaped = true;
+    tm_orphans_end(process->pid, process->mark);
     tm_process_drain(process);
     return true;
 }

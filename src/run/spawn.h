@@ -3,6 +3,7 @@
 #define TM_RUN_SPAWN_H
 
 #include "base/error.h"
+#include "run/orphans.h"
 #include "run/shared.h"
 
 #include <stdbool.h>
@@ -17,6 +18,7 @@ typedef struct tm_process {
     bool paused, reaped; /* reaped: wait_status holds how it ended */
     bool ended_by_us, wedged;
     int wait_status;
+    char mark[TM_MARK_CAPACITY];
     uint64_t oom_kills; /* the system's counter when it started */
     size_t log_total;   /* bytes ever written to its stdout and stderr */
     char log_ring[TM_LOG_CAPACITY];

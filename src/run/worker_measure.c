@@ -35,15 +35,18 @@ static tm_status batch_time(tm_timed *timed, int64_t count, double *ns, tm_error
     return status;
 }
 
-/* At least so many calls and so long. *last_ns gets the time of the last; it stays as it was if there is none. */
-static tm_status warm_up(tm_timed *timed, tm_warmup rule, double *last_ns, tm_error *error)
+/* At least so many calls and so long. *least_ns gets the time of the shortest; it stays as it was if there is none. */
+static tm_status warm_up(tm_timed *timed, tm_warmup rule, double *least_ns, tm_error *error)
 {
     const uint64_t begin = tm_now_ns();
     tm_status status = TM_OK;
+    double least = INFINITY, ns = 0.0;
     for (int32_t calls = 0; status == TM_OK; calls++) {
         if (calls >= rule.calls && (double)(tm_now_ns() - begin) >= rule.time_ns) break;
-        status = batch_time(timed, 1, last_ns, error);
+        status = batch_time(timed, 1, &ns, error);
+        least = fmin(least, ns);
     }
+    if (least < INFINITY) *least_ns = least;
     return status;
 }
 
