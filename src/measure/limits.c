@@ -23,8 +23,7 @@ typedef enum level { L1, L2, LLC, MEMORY, LEVELS } level;
 typedef struct job {
     const tm_probe *probe;
     level level;
-    int64_t repeats;        /* 0: not calibrated */
-    double best, last_best; /* rate in 1e9 per second: of all turns, and of the best turn of the other parity */
+    double even_best, odd_best; /* rate in 1e9 a second, of the even and of the odd turns */
 } job;
 
 typedef struct bench {
@@ -67,23 +66,17 @@ static double amount_of(const bench *self, const job *which)
     return threads * (which->probe->arithmetic ? which->probe->operations : (double)self->bytes[which->level]);
 }
 
-/* Finds the repeats that last about `target_ns`, then measures one turn. */
+/* One turn of about `target_ns` by the best rate so far; the first guess is a slow core's, so that the turn is short.
+ */
 static void take_turn(tm_team *team, bench *self, job *which, double target_ns, int turn)
 {
+    const double slow = 4.0 * self->limits->threads, amount = amount_of(self, which);
+    const double known = fmax(slow, fmax(which->even_best, which->odd_best));
+    const int64_t repeats = (int64_t)fmax(1, round(target_ns * known / amount));
     self->current = which;
-    if (which->repeats == 0) {
-        int64_t repeats = 1;
-        double elapsed = tm_team_time(team, run_probe, self, repeats);
-        while (elapsed < target_ns / 8 && repeats < INT64_MAX / 8) {
-            repeats *= 4;
-            elapsed = tm_team_time(team, run_probe, self, repeats);
-        }
-        which->repeats = (int64_t)fmax(1, round(target_ns / elapsed * (double)repeats));
-    }
-    const double elapsed = tm_team_time(team, run_probe, self, which->repeats);
-    const double rate = amount_of(self, which) * (double)which->repeats / fmax(elapsed, 1);
-    double *best = turn % 2 ? &which->last_best : &which->best;
-    *best = fmax(*best, rate);
+    const double elapsed = fmax(tm_team_time(team, run_probe, self, repeats), 1);
+    double *best = turn % 2 ? &which->odd_best : &which->even_best;
+    *best = fmax(*best, amount * (double)repeats / elapsed);
 }
 
 static void measure(tm_team *team, void *context)
@@ -91,7 +84,8 @@ static void measure(tm_team *team, void *context)
     bench *self = context;
     const uint64_t begin = tm_now_ns();
     tm_team_time(team, touch, self, 1);
-    const double target_ns = fmin(fmax(self->seconds * 1e9 / (self->job_count * 8.0), 1e6), 20e6);
+    /* Short turns: among many, some fall between the interruptions, which come every few milliseconds. */
+    const double target_ns = fmin(fmax(self->seconds * 1e9 / (self->job_count * 40.0), 0.5e6), 5e6);
     int turn = 0;
     do {
         for (int32_t i = 0; i < self->job_count; i++) take_turn(team, self, &self->jobs[i], target_ns, turn);
@@ -113,7 +107,7 @@ static void plan_jobs(bench *self)
     const size_t count = tm_probes_usable(probes, MAX_PROBES);
     for (size_t i = 0; i < count; i++) {
         for (level where = L1; where < LEVELS; where++) {
-            if (worth_trying(self, probes[i], where)) self->jobs[self->job_count++] = (job){probes[i], where, 0, 0, 0};
+            if (worth_trying(self, probes[i], where)) self->jobs[self->job_count++] = (job){probes[i], where, 0, 0};
         }
     }
 }
@@ -155,7 +149,7 @@ static void collect(const bench *self, tm_limits *limits)
     double odd = 0, even = 0;
     for (int32_t i = 0; i < self->job_count; i++) {
         const job *done = &self->jobs[i];
-        const double rate = fmax(done->best, done->last_best);
+        const double rate = fmax(done->even_best, done->odd_best);
         switch (done->probe->kind) {
         case TM_PROBE_F32: keep_best(&limits->f32_gflops, rate); continue;
         case TM_PROBE_BF16: keep_best(&limits->bf16_gflops, rate); continue;
@@ -168,8 +162,8 @@ static void collect(const bench *self, tm_limits *limits)
         if (done->level == LLC) keep_best(read ? &limits->llc_gbs : &limits->llc_copy_gbs, rate);
         if (done->level == MEMORY) keep_best(read ? &limits->read_gbs : &limits->copy_gbs, rate);
         if (done->level == MEMORY && read) {
-            keep_best(&even, done->best);
-            keep_best(&odd, done->last_best);
+            keep_best(&even, done->even_best);
+            keep_best(&odd, done->odd_best);
         }
     }
     limits->spread = fabs(odd - even) / fmax(fmax(odd, even), 1e-9);

@@ -10,8 +10,9 @@
  * Copy bandwidth counts bytes read plus bytes written. */
 typedef struct tm_limits {
     int32_t threads;
-    double read_gbs, copy_gbs;      /* memory; the best of plain and non-temporal patterns */
-    double l1_gbs, l2_gbs, llc_gbs; /* read */
+    double read_gbs, copy_gbs; /* memory; the best of plain and non-temporal patterns */
+    double l1_gbs, l2_gbs;     /* the best of read, copy and add: what the floor needs */
+    double llc_gbs;            /* read */
     double llc_copy_gbs;
     double f32_gflops, bf16_gflops, i8_gops;
     double l1_bytes, l2_bytes, llc_bytes; /* reachable by `threads` together */
@@ -30,7 +31,8 @@ typedef struct tm_bound {
     double floor_ns;   /* a correct program cannot be faster */
 } tm_bound;
 
-/* Pure. The work of one execution as in tm_work. */
+/* Pure. The work of one execution as in tm_work. The peak is `f32_gflops`: for work in another type, pass a copy of the
+ * limits with that type's peak there. NaN where a figure that the work needs was not measured. */
 tm_bound tm_bound_of(const tm_limits *limits, double flop, double bytes, double floor_flop, double floor_bytes,
                      bool read_only);
 

@@ -79,25 +79,29 @@ static uint64_t copy_streamed_prefetched(void *data, size_t bytes)
     COPY_BODY(STREAM, PREFETCH_STEP);
 }
 
-/* Two places at once, far apart. */
+/* Two or four places at once, far apart: memory's channels and banks are kept busier than by one. */
+#define COPY_APART(PLACES)                                                                                             \
+    const size_t part = bytes / 2 / PLACES, each = WIDE / PLACES;                                                      \
+    const char *from = data;                                                                                           \
+    char *to = (char *)data + bytes / 2;                                                                               \
+    for (size_t at = 0; at < part; at += each * sizeof(VECTOR)) {                                                      \
+        VECTOR held[WIDE];                                                                                             \
+        _Pragma("GCC unroll 8") for (size_t k = 0; k < WIDE; k++) held[k] =                                            \
+            LOAD(from + k / each * part + at + k % each * sizeof(VECTOR));                                             \
+        _Pragma("GCC unroll 8") for (size_t k = 0; k < WIDE; k++)                                                      \
+            STREAM(to + k / each * part + at + k % each * sizeof(VECTOR), held[k]);                                    \
+    }                                                                                                                  \
+    FENCE();                                                                                                           \
+    return 0
+
 static uint64_t copy_streamed_2(void *data, size_t bytes)
 {
-    const char *from = data;
-    char *to = (char *)data + bytes / 2;
-    const size_t quarter = bytes / 4, stride = step / 2;
-    for (size_t at = 0; at < quarter; at += stride) {
-        VECTOR held[WIDE];
-#pragma GCC unroll 8
-        for (size_t k = 0; k < WIDE; k++) {
-            held[k] = LOAD(from + (k / 4) * quarter + at + (k % 4) * sizeof(VECTOR));
-        }
-#pragma GCC unroll 8
-        for (size_t k = 0; k < WIDE; k++) {
-            STREAM(to + (k / 4) * quarter + at + (k % 4) * sizeof(VECTOR), held[k]);
-        }
-    }
-    FENCE();
-    return 0;
+    COPY_APART(2);
+}
+
+static uint64_t copy_streamed_4(void *data, size_t bytes)
+{
+    COPY_APART(4);
 }
 
 static uint64_t add_plain(void *data, size_t bytes)
@@ -123,6 +127,7 @@ static uint64_t add_plain(void *data, size_t bytes)
         {"copy non-temporal " isa, TM_PROBE_COPY, 1, copy_streamed, 0, 0},                                             \
         {"copy non-temporal prefetched " isa, TM_PROBE_COPY, 1, copy_streamed_prefetched, 0, 0},                       \
         {"copy non-temporal 2 streams " isa, TM_PROBE_COPY, 1, copy_streamed_2, 0, 0},                                 \
+        {"copy non-temporal 4 streams " isa, TM_PROBE_COPY, 1, copy_streamed_4, 0, 0},                                 \
     {                                                                                                                  \
         "add " isa, TM_PROBE_ADD, 0, add_plain, 0, 0                                                                   \
     }
