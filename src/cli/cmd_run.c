@@ -1,0 +1,206 @@
+/* tensormark run: choose cases and backends, measure, show the record. Everything shown is read back from the database,
+ * so that `show` tells the same. */
+#include "cli/cli.h"
+#include "cli/progress.h"
+#include "run/run.h"
+#include "suite/inputs.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Set by the signal handler: the one thing it may do. */
+static volatile sig_atomic_t cancelled;
+
+static void on_signal(int number)
+{
+    (void)number;
+    cancelled = 1;
+}
+
+/* The first signal asks for an orderly end, a second one ends at once. A reader of our output that goes away is an
+ * error of writing, not the end of the run. */
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGPIPE, &ignore, NULL);
+}
+
+/* What belongs to a run and is freed with it. */
+typedef struct invocation {
+    tm_case_list cases;
+    tm_backend_spec *backends;
+    tm_text command;
+    char database[4096];
+    char resume[64];
+} invocation;
+
+static void free_invocation(invocation *one)
+{
+    tm_case_list_free(&one->cases);
+    free(one->backends);
+    tm_text_free(&one->command);
+}
+
+/* The command line for the record, from what the options say: words that a shell would split are quoted. */
+static void describe(const tm_options *options, tm_text *into)
+{
+    int count;
+    const tm_option *table = tm_option_table(&count);
+    tm_text_add(into, "tensormark run");
+    for (int i = 0; i < options->arguments.count; i++) tm_text_format(into, " '%s'", options->arguments.items[i]);
+    for (int i = 0; i < count; i++) {
+        const void *field = (const char *)options + table[i].offset;
+        if (!(table[i].commands & 1u << TM_COMMAND_run)) continue;
+        if (table[i].kind == TM_KIND_FLAG && *(const bool *)field) tm_text_format(into, " --%s", table[i].name);
+        if (table[i].kind == TM_KIND_TEXT || table[i].kind == TM_KIND_CHOICE || table[i].kind == TM_KIND_MAYBE) {
+            const char *value = *(const char *const *)field;
+            if (value) tm_text_format(into, " --%s%s'%s'", table[i].name, *value ? "=" : "", value);
+        }
+        if (table[i].kind == TM_KIND_REAL || table[i].kind == TM_KIND_SECONDS) {
+            const double value = *(const double *)field;
+            if (value >= 0) tm_text_format(into, " --%s=%g", table[i].name, value);
+        }
+    }
+    for (int i = 0; i < options->backend.count; i++) tm_text_format(into, " --backend='%s'", options->backend.items[i]);
+    if (options->seed.given) tm_text_format(into, " --seed=%llu", (unsigned long long)options->seed.value);
+}
+
+/* What `--resume` brings with it may not be said again. */
+static int check_resume(const tm_options *options)
+{
+    if (!options->resume) return TM_EXIT_OK;
+    const bool changed = options->arguments.count || options->backends || options->backend.count || options->filter ||
+                         options->exclude || options->quick || options->full || options->dtype || options->seed.given ||
+                         options->threads || options->dry_run;
+    return changed ? tm_cli_complain(TM_EXIT_USAGE, "--resume takes cases, backends, mode and seed from the run itself")
+                   : TM_EXIT_OK;
+}
+
+static int find_resumed(const tm_options *options, invocation *one)
+{
+    tm_store *store = NULL;
+    tm_error error = {""};
+    tm_status status = tm_store_open(one->database, true, &store, NULL, &error);
+    if (status == TM_OK) {
+        status = tm_store_find_run(store, options->resume, true, one->resume, sizeof one->resume, &error);
+    }
+    tm_store_close(store);
+    return status == TM_OK ? TM_EXIT_OK : tm_cli_error(status, &error);
+}
+
+/* A database that would be refused is refused before anything is measured. */
+static int check_database(const char *path)
+{
+    tm_store *store = NULL;
+    tm_error error = {""};
+    char notice[256];
+    const tm_status status = tm_store_open(path, false, &store, notice, &error);
+    tm_store_close(store);
+    return status == TM_OK ? TM_EXIT_OK : tm_cli_error(status, &error);
+}
+
+static int check_base(const char *base, const tm_backend_spec *backends, int32_t count, const char **canonical)
+{
+    *canonical = NULL;
+    if (!base) return TM_EXIT_OK;
+    tm_backend_spec spec;
+    const bool parsed = tm_backend_spec_parse(base, NULL, &spec, NULL) == TM_OK;
+    for (int32_t i = 0; i < count; i++) {
+        if (strcmp(backends[i].id, base) == 0 || (parsed && strcmp(backends[i].id, spec.id) == 0)) {
+            *canonical = backends[i].id;
+            return TM_EXIT_OK;
+        }
+    }
+    return tm_cli_complain(TM_EXIT_USAGE, "--base: '%.100s' is not among the backends of this run", base);
+}
+
+/* Everything that can be wrong with the request is found here, before anything is measured or written. */
+static int prepare(const tm_options *options, invocation *one, tm_run_options *run)
+{
+    tm_error error = {""};
+    int result = check_resume(options);
+    if (result != TM_EXIT_OK) return result;
+    const tm_status status = tm_cli_database(options, one->database, sizeof one->database, &error);
+    if (status != TM_OK) return tm_cli_error(status, &error);
+    if (options->resume) {
+        result = find_resumed(options, one);
+        run->resume = one->resume;
+        if (result == TM_EXIT_OK) result = tm_cli_torch(options);
+    } else {
+        result = tm_cli_cases(options, &options->arguments, &one->cases);
+        if (result == TM_EXIT_OK) {
+            result = tm_cli_backends(options, &one->backends, &run->backend_count, &run->threads);
+        }
+        if (result == TM_EXIT_OK) result = check_base(options->base, one->backends, run->backend_count, &run->base);
+    }
+    describe(options, &one->command);
+    if (result == TM_EXIT_OK && one->command.failed) result = tm_cli_complain(TM_EXIT_FAILED, "out of memory");
+    run->cases = &one->cases;
+    run->backends = one->backends;
+    run->mode = options->quick ? TM_MODE_QUICK : options->full ? TM_MODE_FULL : TM_MODE_DEFAULT;
+    run->seed = options->seed.given ? options->seed.value : TM_DEFAULT_SEED;
+    run->budget_s = options->budget > 0 ? options->budget : 0;
+    run->cooldown = options->cooldown > 0 ? options->cooldown : 0;
+    run->database = one->database;
+    run->command = one->command.data;
+    run->keep_cache = true;
+    run->cancel = &cancelled;
+    return result;
+}
+
+static int dry_run(const tm_options *options, tm_run_options *run)
+{
+    tm_text text = {0};
+    tm_error error = {""};
+    const tm_status status = tm_run_dry(run, &text, &error);
+    const int result = status == TM_OK ? tm_cli_write(options, &text) : tm_cli_error(status, &error);
+    tm_text_free(&text);
+    return result;
+}
+
+static int measure(const tm_options *options, tm_run_options *run)
+{
+    tm_progress progress = tm_progress_new(options);
+    run->events = tm_progress_events(&progress);
+    tm_error error = {""};
+    char id[64] = "";
+    catch_signals();
+    const tm_run_end end = tm_run_execute(run, id, sizeof id, &error);
+    tm_progress_end(&progress);
+    tm_record *record = NULL;
+    int result = TM_EXIT_FAILED;
+    if (end == TM_RUN_FAILED) tm_cli_complain(TM_EXIT_FAILED, "%s", error.message);
+    if (*id && tm_cli_load(run->database, id, options->samples, &record) == TM_EXIT_OK) {
+        result = tm_cli_show(options, record);
+        if (result == TM_EXIT_OK) result = tm_report_exit_status(record, options->strict);
+    }
+    tm_record_free(record);
+    if (end == TM_RUN_FAILED) return TM_EXIT_FAILED;
+    if (end == TM_RUN_INTERRUPTED) {
+        tm_cli_say("interrupted; what was measured is saved. To go on: tensormark run --resume %s%s%s", id,
+                   options->db ? " --db " : "", options->db ? options->db : "");
+        return TM_EXIT_INTERRUPTED;
+    }
+    return result;
+}
+
+int tm_cmd_run(const tm_options *options)
+{
+    invocation one = {0};
+    tm_run_options run = {0};
+    int result = prepare(options, &one, &run);
+    if (result == TM_EXIT_OK && options->dry_run) {
+        result = dry_run(options, &run);
+    } else if (result == TM_EXIT_OK) {
+        result = check_database(one.database);
+        if (result == TM_EXIT_OK) result = measure(options, &run);
+    }
+    free_invocation(&one);
+    return result;
+}

@@ -1,0 +1,36 @@
+/* tensormark show: the tables of a recorded run. */
+#include "cli/cli.h"
+
+#include <string.h>
+
+static int check_base(const tm_record *record, const char *base)
+{
+    if (!base) return TM_EXIT_OK;
+    tm_text known = {0};
+    bool found = false;
+    for (int64_t i = 0; i < record->backend_count; i++) {
+        found = found || strcmp(record->backends[i].id, base) == 0;
+        tm_text_format(&known, "%s%s", i ? ", " : "", record->backends[i].id);
+    }
+    const int result = found ? TM_EXIT_OK
+                             : tm_cli_complain(TM_EXIT_USAGE, "--base: '%.100s' is no backend of this run (%.300s)",
+                                               base, known.data ? known.data : "it has none");
+    tm_text_free(&known);
+    return result;
+}
+
+int tm_cmd_show(const tm_options *options)
+{
+    char database[4096];
+    tm_error error = {""};
+    tm_record *record = NULL;
+    if (options->arguments.count > 1) return tm_cli_complain(TM_EXIT_USAGE, "show: one run at a time");
+    const tm_status status = tm_cli_database(options, database, sizeof database, &error);
+    if (status != TM_OK) return tm_cli_error(status, &error);
+    const char *prefix = options->arguments.count ? options->arguments.items[0] : NULL;
+    int result = tm_cli_load(database, prefix, options->samples, &record);
+    if (result == TM_EXIT_OK) result = check_base(record, options->base);
+    if (result == TM_EXIT_OK) result = tm_cli_show(options, record);
+    tm_record_free(record);
+    return result;
+}
