@@ -82,8 +82,8 @@ tm_status tm_attributes_parse(tm_op op, const char *text, tm_attributes *into, t
 bool tm_attributes_print(tm_op op, const tm_attributes *attributes, tm_text *into);
 
 /* Adds a node with attributes given as values; as tm_graph_op otherwise. */
-int32_t tm_graph_add(tm_graph *graph, tm_op op, const int32_t *operands, int32_t count,
-                     const tm_attributes *attributes, tm_error *error);
+int32_t tm_graph_add(tm_graph *graph, tm_op op, const int32_t *operands, int32_t count, const tm_attributes *attributes,
+                     tm_error *error);
 
 /* The shape of an op's result, or an error such as "matmul: inner sizes 64 and 65 differ". */
 tm_status tm_op_shape(tm_op op, const tm_shape *operands, int32_t count, const tm_attributes *attributes,
