@@ -25,6 +25,8 @@ typedef struct product {
     bool accumulate, stream;
     const float *packed; /* the block of B, or NULL */
     float *copy;         /* where to copy blocks of A, or NULL */
+    const float *next_a; /* what of A follows the last row, if not another row */
+    const float *next_b; /* the block of B in place that follows */
 } product;
 
 /* One step's run. */
@@ -102,6 +104,12 @@ static void multiply_tiles(const product *p, const float *a, int64_t a_row, int6
         strip.rows = (int32_t)(rows * (t + 1) / tiles - from);
         strip.a = a + from * a_row;
         strip.c = p->c + (begin + from) * p->n + first;
+        if (first == 0 && a != p->copy)
+            strip.ahead = p->next_a && t + 1 == tiles ? p->next_a : strip.a + strip.rows * a_row;
+        if (p->next_b && begin == 0) {
+            strip.more = p->next_b + p->count * p->n * t / tiles;
+            strip.more_step = (p->n + tiles - 1) / tiles;
+        }
         p->gemm->strip(&strip);
     }
 }
@@ -207,6 +215,9 @@ static void multiply_alone(const call *run, product *p, float *pack, int64_t beg
             tm_gemm_pack(p->b + at * p->n, p->n, p->count, p->n, p->gemm->nr, pack);
             p->packed = pack;
         }
+        const int64_t after = at + p->count;
+        p->next_a = after < size[K] ? p->a + after : p->a + size[M] * size[K];
+        p->next_b = p->packed || p->n > p->gemm->nr ? NULL : p->b + after * p->n;
         multiply(p, 0, size[M], 0, size[N]);
     }
 }
@@ -337,8 +348,8 @@ tm_status tm_gemm_plan(const tm_planner *planner, tm_step *step, tm_matmul_view 
 
     const bool pack = view.n > gemm->nr && view.m >= 4 * (int64_t)gemm->mr;
     const bool clash = view.k > 0 && view.k * 4 % 4096 == 0;
-    size[TILE] = gemm->mr;
     if (pack) size[PACK] = up(size[KC] * up(view.n, gemm->nr), 16);
+    size[TILE] = gemm->mr;
     if (pack && view.n >= 4 * (int64_t)gemm->nr && (clash || blocks > 1)) {
         size[COPY] = up((int64_t)gemm->mr * BLOCK_TILES * (size[KC] + ROW_PAD), 16);
     } else if (clash && gemm->mr > 10) {

@@ -38,8 +38,12 @@ INLINE void block(const tm_conv_planar *s, int64_t begin, const int F, const int
 INLINE void row(const tm_conv_planar *s, const int F)
 {
     int64_t at = 0;
-    for (; s->width - at > W; at += PIXEL_VECTORS * W) block(s, at, F, PIXEL_VECTORS);
-    if (at < s->width) block(s, at, F, 1);
+    for (; s->width - at > 2 * W; at += PIXEL_VECTORS * W) block(s, at, F, PIXEL_VECTORS);
+    if (s->width - at > W) {
+        block(s, at, F, 2);
+    } else if (s->width > at) {
+        block(s, at, F, 1);
+    }
 }
 
 #define ROW(F)                                                                                                         \

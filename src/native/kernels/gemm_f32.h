@@ -12,18 +12,19 @@
 #define PANEL_VECTORS 2
 
 /* Rows of A are reached from three pointers five rows apart, so that the addresses fit in registers. */
-INLINE void tile(const tm_gemm_strip *s, const float *b, float *c, const float *bias, const int R, const int N,
-                 const bool partial, tm_mask_lanes mask)
+INLINE void tile(const tm_gemm_strip *s, const float *b, float *c, const float *bias, const float *ahead, const int R,
+                 const int N, const bool partial, tm_mask_lanes mask)
 {
     V sum[TILE_ROWS][8];
     UNROLL for (int i = 0; i < R; i++) UNROLL for (int v = 0; v < N; v++) sum[i][v] = lanes_set1(0.0f);
 
     const int64_t row = s->a_row, step = s->a_step, b_row = s->b_row, k = s->k;
+    const float *more = s->more;
     for (int64_t g = 0; g < s->segments; g++) {
         const float *a[3];
         for (int j = 0; j < 3; j++) a[j] = s->a + g * s->a_segment + (j * 5 < R ? j * 5 * row : 0);
         for (int64_t p = 0; p < k; p++) {
-            V element[3], x[2];
+            V element[3], x[4];
             if (R <= 3) {
                 UNROLL for (int i = 0; i < R; i++) element[i] = lanes_set1(a[0][i * row]);
                 UNROLL for (int v = 0; v < N; v++)
@@ -42,6 +43,9 @@ INLINE void tile(const tm_gemm_strip *s, const float *b, float *c, const float *
             }
             for (int j = 0; j < 3; j++) a[j] += step;
             b += b_row;
+            /* A line of each row every sixteen steps. */
+            if (ahead) __builtin_prefetch(ahead + (p & 15) * row + (p & ~(int64_t)15), 0, 2);
+            if (more) __builtin_prefetch(more + p * s->more_step, 0, 2);
         }
     }
 
@@ -74,19 +78,19 @@ INLINE void strip_rows(const tm_gemm_strip *s, const int R, const int N)
     for (int64_t j = 0; j < s->columns;) {
         const int64_t left = s->columns - j;
         const float *b = s->b_panel ? s->b + j / (PANEL_VECTORS * W) * s->b_panel : s->b + j;
-        const float *bias = s->bias ? s->bias + j : NULL;
+        const float *bias = s->bias ? s->bias + j : NULL, *ahead = j == 0 ? s->ahead : NULL;
         float *c = s->c + j;
         if (N > 2 && !s->b_panel && left >= N * W) {
-            tile(s, b, c, bias, R, N, false, lanes_mask(0));
+            tile(s, b, c, bias, ahead, R, N, false, lanes_mask(0));
             j += N * W;
         } else if (left >= 2 * W) {
-            tile(s, b, c, bias, R, 2, false, lanes_mask(0));
+            tile(s, b, c, bias, ahead, R, 2, false, lanes_mask(0));
             j += 2 * W;
         } else if (left > W) {
-            tile(s, b, c, bias, R, 2, true, lanes_mask(left - W));
+            tile(s, b, c, bias, ahead, R, 2, true, lanes_mask(left - W));
             j += left;
         } else {
-            tile(s, b, c, bias, R, 1, true, lanes_mask(left));
+            tile(s, b, c, bias, ahead, R, 1, true, lanes_mask(left));
             j += left;
         }
     }
@@ -136,10 +140,16 @@ INLINE void dot_block(const tm_gemm_dot *d, int64_t row, int64_t column, const i
                 lanes_fma(lanes_load_part(a + i * d->a_row + whole, mask), y, sum[i][j]);
         }
     }
-    for (int i = 0; i < R; i++) {
-        float *c = d->c + (row + i) * d->c_row + column;
+    UNROLL for (int i = 0; i < R; i++)
+    {
+        float *c = d->c + (row + i) * d->c_row + column, total[8];
+        if (N == DOT_COLUMNS) {
+            lanes_sums(total, sum[i]);
+        } else {
+            for (int j = 0; j < N; j++) total[j] = lanes_sum(sum[i][j]);
+        }
         for (int j = 0; j < N; j++) {
-            float y = lanes_sum(sum[i][j]) * d->scale;
+            float y = total[j] * d->scale;
             if (d->bias) y += d->bias[column + j];
             c[j] = d->accumulate ? c[j] + y : y;
         }

@@ -72,6 +72,9 @@ typedef struct tm_gemm_strip {
     int64_t columns;
     const float *bias; /* one per column, or NULL */
     bool accumulate, stream;
+    const float *ahead; /* the A (a_row apart) that comes next, to be prefetched meanwhile; or NULL */
+    const float *more;  /* prefetched too, more_step floats with each step of k; or NULL */
+    int64_t more_step;
 } tm_gemm_strip;
 
 /* C (rows x columns) = scale A B^T [+ bias] [+ C] where the contraction is contiguous in both. */
@@ -110,7 +113,7 @@ typedef struct tm_conv_planar {
 } tm_conv_planar;
 enum { tm_conv_planar_slack = 64 };
 typedef void (*tm_conv_planar_kernel)(const tm_conv_planar *);
-/* planes[c * plane + i] = x[i * channels + c], 0 <= i < width. */
+/* planes[c * plane + i] = x[i * channels + c], 0 <= i < width; may write up to 15 floats more of each plane. */
 typedef void (*tm_deinterleave_kernel)(const float *x, int64_t channels, int64_t width, float *planes, int64_t plane);
 
 /* y's row r, y_stride apart, = x's row r, x_stride apart. */

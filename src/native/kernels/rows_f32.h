@@ -6,6 +6,8 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+enum { AHEAD = 16 }; /* rows that are prefetched before their turn */
+
 INLINE void copy_row(const float *x, float *y, int64_t length, int64_t whole, tm_mask_lanes mask, bool stream)
 {
     int64_t i = 0;
@@ -46,7 +48,6 @@ void NAME(tm_copy_rows_f32)(const float *x, int64_t x_stride, float *y, int64_t 
 void NAME(tm_gather_rows_f32)(const float *table, int64_t table_rows, const int64_t *index, float *y, int64_t rows,
                               int64_t length, bool stream)
 {
-    enum { AHEAD = 16 };
     const bool prefetch = table_rows * length * (int64_t)sizeof(float) > 256 * 1024;
     const int64_t whole = length - length % W;
     const tm_mask_lanes mask = lanes_mask(length - whole);
@@ -70,6 +71,11 @@ void NAME(tm_gather_rows_f32)(const float *table, int64_t table_rows, const int6
         const int64_t whole = length - length % W;                                                                     \
         const tm_mask_lanes mask = lanes_mask(length - whole);                                                         \
         for (int64_t e = 0; e < rows; e++, x += length) {                                                              \
+            if (e + AHEAD < rows) {                                                                                    \
+                const int64_t next = index[e + AHEAD];                                                                 \
+                const float *row = y + (next >= first && next < last ? next - first : 0) * length;                     \
+                for (int64_t i = 0; i < length && i < 64; i += 16) __builtin_prefetch(row + i, 1, 3);                  \
+            }                                                                                                          \
             if (index[e] < first || index[e] >= last) continue;                                                        \
             float *to = y + (index[e] - first) * length;                                                               \
             for (int64_t i = 0; i < whole; i += W)                                                                     \

@@ -62,8 +62,15 @@ static inline float lanes_sum(V v)
     return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
 }
 
+/* DOT_COLUMNS sums across lanes at once. */
+static inline __attribute__((always_inline)) void lanes_sums(float *to, const V *v)
+{
+    for (int32_t j = 0; j < DOT_COLUMNS; j++) to[j] = lanes_sum(v[j]);
+}
+
 /* Pixel p of filter f to y[p * filters + f]. */
-static inline void lanes_store_transposed(float *y, const V *sum, int32_t filters, int32_t pixels, bool stream)
+static inline __attribute__((always_inline)) void lanes_store_transposed(float *y, const V *sum, int32_t filters,
+                                                                         int32_t pixels, bool stream)
 {
     float flat[W];
     (void)stream;

@@ -1,27 +1,79 @@
-/* Channels side by side become planes, sixteen pixels at a time: their `channels` vectors stay in the first-level
- * cache, and each plane's vector is collected from those of them that hold its elements by masked permutation. */
+/* Channels side by side become planes, sixteen pixels at a time. Up to four channels: each plane's vector is collected
+ * from the vectors that hold its elements by masked permutation. More: blocks of 16 pixels x 16 channels are
+ * transposed. Planes are written in whole vectors, so up to 15 floats beyond the width. */
 #include "native/kernels/kernels.h"
 
 #include <immintrin.h>
 
-void tm_deinterleave_f32__avx512(const float *x, int64_t channels, int64_t width, float *planes, int64_t plane)
+enum { FEW = 4 };
+
+static __mmask16 first_lanes(int64_t lanes)
+{
+    return lanes >= 16 ? (__mmask16)0xFFFF : lanes <= 0 ? (__mmask16)0 : (__mmask16)((1u << (uint32_t)lanes) - 1u);
+}
+
+static void collect_few(const float *x, int64_t channels, int64_t pixels, float *planes, int64_t plane)
 {
     const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     const __m512i step = _mm512_mullo_epi32(lane, _mm512_set1_epi32((int32_t)channels));
-    const int64_t whole = width - width % 16;
-    for (int64_t i = 0; i < whole; i += 16, x += 16 * channels) {
-        for (int64_t c = 0; c < channels; c++) {
-            __m512i from = _mm512_add_epi32(step, _mm512_set1_epi32((int32_t)c));
-            __m512 collected = _mm512_setzero_ps();
-            for (int64_t v = 0; v < channels; v++) {
-                const __mmask16 here = _mm512_cmplt_epu32_mask(from, _mm512_set1_epi32(16));
-                collected = _mm512_mask_permutexvar_ps(collected, here, from, _mm512_loadu_ps(x + 16 * v));
-                from = _mm512_sub_epi32(from, _mm512_set1_epi32(16));
-            }
-            _mm512_storeu_ps(planes + c * plane + i, collected);
-        }
-    }
+    __m512 part[FEW];
+    for (int64_t v = 0; v < channels; v++)
+        part[v] = _mm512_maskz_loadu_ps(first_lanes(pixels * channels - 16 * v), x + 16 * v);
     for (int64_t c = 0; c < channels; c++) {
-        for (int64_t i = whole; i < width; i++) planes[c * plane + i] = x[(i - whole) * channels + c];
+        __m512i from = _mm512_add_epi32(step, _mm512_set1_epi32((int32_t)c));
+        __m512 collected = _mm512_setzero_ps();
+        for (int64_t v = 0; v < channels; v++) {
+            const __mmask16 here = _mm512_cmplt_epu32_mask(from, _mm512_set1_epi32(16));
+            collected = _mm512_mask_permutexvar_ps(collected, here, from, part[v]);
+            from = _mm512_sub_epi32(from, _mm512_set1_epi32(16));
+        }
+        _mm512_storeu_ps(planes + c * plane, collected);
+    }
+}
+
+/* Sixteen rows of sixteen, transposed: pairs, quads within 128 bits, then the 128-bit pieces. */
+static void transpose(__m512 r[16])
+{
+    __m512 t[16];
+    for (int i = 0; i < 16; i += 4) {
+        const __m512 a = _mm512_unpacklo_ps(r[i], r[i + 1]), b = _mm512_unpackhi_ps(r[i], r[i + 1]);
+        const __m512 c = _mm512_unpacklo_ps(r[i + 2], r[i + 3]), d = _mm512_unpackhi_ps(r[i + 2], r[i + 3]);
+        t[i] = _mm512_shuffle_ps(a, c, 0x44);
+        t[i + 1] = _mm512_shuffle_ps(a, c, 0xEE);
+        t[i + 2] = _mm512_shuffle_ps(b, d, 0x44);
+        t[i + 3] = _mm512_shuffle_ps(b, d, 0xEE);
+    }
+    for (int i = 0; i < 4; i++) {
+        const __m512 a = _mm512_shuffle_f32x4(t[i], t[i + 4], 0x88), b = _mm512_shuffle_f32x4(t[i], t[i + 4], 0xDD);
+        const __m512 c = _mm512_shuffle_f32x4(t[i + 8], t[i + 12], 0x88);
+        const __m512 d = _mm512_shuffle_f32x4(t[i + 8], t[i + 12], 0xDD);
+        r[i] = _mm512_shuffle_f32x4(a, c, 0x88);
+        r[i + 8] = _mm512_shuffle_f32x4(a, c, 0xDD);
+        r[i + 4] = _mm512_shuffle_f32x4(b, d, 0x88);
+        r[i + 12] = _mm512_shuffle_f32x4(b, d, 0xDD);
+    }
+}
+
+static void transpose_block(const float *x, int64_t row, int64_t pixels, int64_t channels, float *planes, int64_t plane)
+{
+    const __mmask16 mask = first_lanes(channels);
+    __m512 r[16];
+    for (int i = 0; i < 16; i++) r[i] = i < pixels ? _mm512_maskz_loadu_ps(mask, x + i * row) : _mm512_setzero_ps();
+    transpose(r);
+    for (int c = 0; c < 16; c++) {
+        if (c < channels) _mm512_storeu_ps(planes + c * plane, r[c]);
+    }
+}
+
+void tm_deinterleave_f32__avx512(const float *x, int64_t channels, int64_t width, float *planes, int64_t plane)
+{
+    for (int64_t i = 0; i < width; i += 16, x += 16 * channels, planes += 16) {
+        const int64_t pixels = width - i < 16 ? width - i : 16;
+        if (channels <= FEW) {
+            collect_few(x, channels, pixels, planes, plane);
+            continue;
+        }
+        for (int64_t c = 0; c < channels; c += 16)
+            transpose_block(x + c, channels, pixels, channels - c, planes + c * plane, plane);
     }
 }

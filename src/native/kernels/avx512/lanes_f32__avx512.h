@@ -8,7 +8,7 @@
 
 enum { W = 16, TILE_ROWS = 14, DOT_COLUMNS = 8 };
 #define TILES(X)                                                                                                       \
-    X(1, 8) X(2, 8) X(3, 8) X(4, 2) X(5, 2) X(6, 2) X(7, 2) X(8, 2) X(9, 2) X(10, 2) X(11, 2) X(12, 2) X(13, 2) X(14, 2)
+    X(1, 8) X(2, 8) X(3, 8) X(4, 4) X(5, 4) X(6, 4) X(7, 2) X(8, 2) X(9, 2) X(10, 2) X(11, 2) X(12, 2) X(13, 2) X(14, 2)
 #define FILTERS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
 #define NAME(base) base##__avx512
 
@@ -64,8 +64,26 @@ static inline float lanes_sum(V v)
     return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
 }
 
+/* Eight sums across lanes at once: halves, then quarters, then neighbours are added, always of two vectors in one. */
+static inline __attribute__((always_inline)) void lanes_sums(float *to, const V *v)
+{
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 0, 0, 0, 0, 0, 0, 0, 0);
+    V half[4], quarter[2];
+    for (int32_t j = 0; j < 4; j++)
+        half[j] = _mm512_add_ps(_mm512_shuffle_f32x4(v[2 * j], v[2 * j + 1], 0x44),
+                                _mm512_shuffle_f32x4(v[2 * j], v[2 * j + 1], 0xEE));
+    for (int32_t j = 0; j < 2; j++)
+        quarter[j] = _mm512_add_ps(_mm512_shuffle_f32x4(half[2 * j], half[2 * j + 1], 0x88),
+                                   _mm512_shuffle_f32x4(half[2 * j], half[2 * j + 1], 0xDD));
+    const V pair =
+        _mm512_add_ps(_mm512_shuffle_ps(quarter[0], quarter[1], 0x88), _mm512_shuffle_ps(quarter[0], quarter[1], 0xDD));
+    const V all = _mm512_add_ps(_mm512_shuffle_ps(pair, pair, 0x88), _mm512_shuffle_ps(pair, pair, 0xDD));
+    _mm256_storeu_ps(to, _mm512_castps512_ps256(_mm512_permutexvar_ps(order, all)));
+}
+
 /* Pixel p of filter f to y[p * filters + f]: an 8 x 16 transposition, a pixel's filters side by side in 32 bytes. */
-static inline void lanes_store_transposed(float *y, const V *sum, int32_t filters, int32_t pixels, bool stream)
+static inline __attribute__((always_inline)) void lanes_store_transposed(float *y, const V *sum, int32_t filters,
+                                                                         int32_t pixels, bool stream)
 {
     const __m512i pair = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
     const __m512i last = _mm512_setr_epi32(8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);

@@ -64,8 +64,15 @@ static inline float lanes_sum(V v)
     return (v[0] + v[1]) + (v[2] + v[3]);
 }
 
+/* DOT_COLUMNS sums across lanes at once. */
+static inline __attribute__((always_inline)) void lanes_sums(float *to, const V *v)
+{
+    for (int32_t j = 0; j < DOT_COLUMNS; j++) to[j] = lanes_sum(v[j]);
+}
+
 /* Pixel p of filter f to y[p * filters + f]. */
-static inline void lanes_store_transposed(float *y, const V *sum, int32_t filters, int32_t pixels, bool stream)
+static inline __attribute__((always_inline)) void lanes_store_transposed(float *y, const V *sum, int32_t filters,
+                                                                         int32_t pixels, bool stream)
 {
     float flat[W];
     (void)stream;
