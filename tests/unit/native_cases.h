@@ -130,7 +130,7 @@ static const native_case native_cases[] = {
 
 enum { NATIVE_CASES = sizeof native_cases / sizeof *native_cases };
 
-static const char *case_shape(const char *text, tm_shape *shape)
+static inline const char *case_shape(const char *text, tm_shape *shape)
 {
     shape->rank = 0;
     if (*text == '-') return text + 1;
@@ -142,7 +142,7 @@ static const char *case_shape(const char *text, tm_shape *shape)
     }
 }
 
-static tm_graph *case_graph(const native_case *one, tm_dtype dtype)
+static inline tm_graph *case_graph(const native_case *one, tm_dtype dtype)
 {
     tm_error error = {""};
     tm_op op;
@@ -160,7 +160,7 @@ static tm_graph *case_graph(const native_case *one, tm_dtype dtype)
     return graph;
 }
 
-static uint64_t case_random(uint64_t *state)
+static inline uint64_t case_random(uint64_t *state)
 {
     *state ^= *state << 13;
     *state ^= *state >> 7;
@@ -169,7 +169,7 @@ static uint64_t case_random(uint64_t *state)
 }
 
 /* Roughly normal; with `special`, one in sixteen is an edge of float32. */
-static float case_normal(uint64_t *state, bool special)
+static inline float case_normal(uint64_t *state, bool special)
 {
     static const float edges[] = {0.0f,    -0.0f, INFINITY, -INFINITY, NAN,    0x1p-149f,
                                   -1e-39f, 1e30f, -3e38f,   90.0f,     -104.0f};
@@ -180,7 +180,7 @@ static float case_normal(uint64_t *state, bool special)
     return (float)(1.7 * sum);
 }
 
-static void case_put(tm_dtype dtype, void *data, int64_t i, float value)
+static inline void case_put(tm_dtype dtype, void *data, int64_t i, float value)
 {
     if (dtype == TM_F32) ((float *)data)[i] = value;
     if (dtype == TM_BF16) ((uint16_t *)data)[i] = tm_bf16_from_f32(value);
@@ -188,7 +188,7 @@ static void case_put(tm_dtype dtype, void *data, int64_t i, float value)
 }
 
 /* The data of input `input`, as ops.def's letters say; the caller frees it. */
-static void *case_data(const tm_graph *graph, int32_t input, uint64_t seed, bool special)
+static inline void *case_data(const tm_graph *graph, int32_t input, uint64_t seed, bool special)
 {
     const tm_shape *shape = &graph->shape[input];
     const tm_node *node = &graph->node[0];
