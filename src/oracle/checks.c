@@ -83,6 +83,7 @@ static void count_error(const tm_judge *judge, const tm_unit *unit, int64_t i, d
 
 static void count_zero(const tm_judge *judge, double want, double size, tm_tally *tally)
 {
+    if (!judge->counts_zeros) return;
     tally->may_be_zero += tm_element_error(&judge->rule, 0, want, size) <= judge->rule.max_limit;
 }
 
@@ -140,7 +141,7 @@ void tm_check_ulp(const tm_judge *judge, const tm_unit *unit, const double *got,
     tm_rule rule = judge->rule;
     rule.c = 0;
     rule.u_acc = 1;
-    const tm_judge by_ulp = {judge->problem, rule};
+    const tm_judge by_ulp = {judge->problem, rule, judge->counts_zeros};
     for (int64_t i = 0; i < unit->count; i++) {
         const double ulp = tm_ulp(rule.dtype, want[i]);
         count_error(&by_ulp, unit, i, got[i], want[i], ulp, tally);

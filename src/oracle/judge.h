@@ -34,6 +34,7 @@ typedef struct tm_tally {
 typedef struct tm_judge {
     const tm_problem *problem; /* with the verified inputs */
     tm_rule rule;
+    bool counts_zeros; /* may_be_zero is wanted: only where a sample is judged */
 } tm_judge;
 
 /* Judges one unit; `size` is NULL for ops that are not sized. */

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LARGE = 4097, LARGE_POSITIONS = 4, ENTROPY_HITS = 1000 };
+enum { LARGE = 4097, LARGE_POSITIONS = 4, ENTROPY_HITS = 1000, ROLES = 3 };
 static const double thin_total = 0x1p22; /* wanted sum of magnitudes: a quarter of what is exact */
 static const double whole_seconds = 0.5;
 
@@ -55,6 +55,7 @@ typedef struct probe_job {
     int64_t every;         /* distance of positions with the same role */
     double density;        /* share of plain elements that are not 0 */
     double large_share;    /* share of elements that may be large which are; 0 for 16-bit types */
+    uint64_t large_below[ROLES], one_below[ROLES]; /* of 2^32: which random numbers give +-4097, +-1 */
     char *into;
 } probe_job;
 
@@ -91,25 +92,49 @@ static void plan_sum(probe_job *job)
     job->large_share *= fmin(0x1p-10, thin_total / 2 / LARGE / (double)tm_most(1, terms));
 }
 
-static double signed_value(double magnitude, uint64_t random)
+/* Role 0: the left operand is large, role 1: the right one, role 2: plain. The operand that is not large is +-1. */
+static void plan_roles(probe_job *job)
 {
-    return random & 1 ? magnitude : -magnitude;
+    const bool sums = is_sum(job->problem.op), roles = !sums && job->axis > 0 && job->large_share > 0;
+    if (!roles) job->axis = 0;
+    for (int32_t role = 0; role < ROLES; role++) {
+        const bool plain = !roles || role == ROLES - 1;
+        const double large = sums || (roles && role == job->input) ? job->large_share : 0;
+        job->large_below[role] = (uint64_t)(large * 0x1p32);
+        job->one_below[role] = job->large_below[role] + (uint64_t)((plain ? job->density : 1) * (1 - large) * 0x1p32);
+        if (!plain) job->one_below[role] = (uint64_t)1 << 32;
+    }
 }
 
-static double element_value(const probe_job *job, int64_t index)
+/* Where an element stands: counters in place of two divisions for each. */
+typedef struct cursor {
+    int64_t within, position, place;
+} cursor;
+
+static cursor cursor_at(const probe_job *job, int64_t index)
+{
+    if (job->axis == 0) return (cursor){.place = ROLES - 1};
+    const int64_t position = index / job->divisor % job->axis;
+    return (cursor){index % job->divisor, position,
+                    (position + (int64_t)(job->seed % (uint64_t)job->every)) % job->every};
+}
+
+static void advance(const probe_job *job, cursor *at)
+{
+    if (job->axis == 0 || ++at->within < job->divisor) return;
+    at->within = 0;
+    at->place = at->place + 1 < job->every ? at->place + 1 : 0;
+    if (++at->position < job->axis) return;
+    *at = cursor_at(job, 0);
+}
+
+static float element_value(const probe_job *job, int64_t index, int64_t role)
 {
     const uint64_t random =
         scramble(job->seed + 0x9e3779b97f4a7c15u * ((uint64_t)index * 4 + (uint64_t)job->input + 1));
-    const double uniform = (double)(random >> 11) * 0x1p-53;
-    if (is_contraction(job->problem.op) && job->axis > 0 && job->large_share > 0) {
-        const int64_t position = index / job->divisor % job->axis;
-        const int64_t role = (position + (int64_t)(job->seed % (uint64_t)job->every)) % job->every;
-        if (role == job->input) return signed_value(uniform < job->large_share ? LARGE : 1, random);
-        if (role < 2) return signed_value(1, random);
-    } else if (is_sum(job->problem.op) && uniform < job->large_share) {
-        return signed_value(LARGE, random);
-    }
-    return uniform < job->density ? signed_value(1, random) : 0;
+    const uint64_t draw = random >> 32;
+    const int32_t magnitude = (LARGE - 1) * (draw < job->large_below[role]) + (draw < job->one_below[role]);
+    return (float)(random & 1 ? magnitude : -magnitude);
 }
 
 /* bce: t = p = 1 has no loss; at the chosen positions one of them is 0, which costs exactly 100. */
@@ -123,18 +148,29 @@ static double entropy_value(const probe_job *job, int64_t index)
     return (int32_t)(random & 1) == job->input ? 0 : 1;
 }
 
+static void fill_indices(const probe_job *job, int64_t begin, int64_t end)
+{
+    const uint64_t rows = (uint64_t)job->problem.result.dim[0];
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t row = (int64_t)(scramble(job->seed ^ scramble((uint64_t)i)) % rows);
+        memcpy(job->into + i * 8, &row, sizeof row);
+    }
+}
+
 static void fill_range(void *context, int64_t begin, int64_t end)
 {
     const probe_job *job = context;
-    const tm_problem *p = &job->problem;
-    const tm_dtype dtype = p->in[job->input].shape.dtype;
+    const bool entropy = job->problem.op == TM_OP_bce;
+    const tm_dtype dtype = job->problem.in[job->input].shape.dtype;
+    if (dtype == TM_I64) {
+        fill_indices(job, begin, end);
+        return;
+    }
+    cursor at = cursor_at(job, begin);
     for (int64_t i = begin; i < end; i++) {
-        if (dtype == TM_I64) {
-            const int64_t row = (int64_t)(scramble(job->seed ^ scramble((uint64_t)i)) % (uint64_t)p->result.dim[0]);
-            memcpy(job->into + i * 8, &row, sizeof row);
-            continue;
-        }
-        const float value = (float)(p->op == TM_OP_bce ? entropy_value(job, i) : element_value(job, i));
+        const float value =
+            entropy ? (float)entropy_value(job, i) : element_value(job, i, tm_least(at.place, ROLES - 1));
+        advance(job, &at);
         if (dtype == TM_F32) {
             memcpy(job->into + i * 4, &value, sizeof value);
         } else {
@@ -156,6 +192,7 @@ void tm_probe_fill(const tm_graph *graph, uint64_t seed, int32_t input, int thre
         plan_contraction(&job);
     else if (is_sum(job.problem.op))
         plan_sum(&job);
+    plan_roles(&job);
     tm_parallel_for(tm_shape_elements(&graph->shape[input]), 1 << 16, job.problem.threads, fill_range, &job);
 }
 
@@ -192,7 +229,7 @@ tm_status tm_probe_check(const tm_graph *graph, const void *const *inputs, const
     tm_expected *expected = NULL;
     tm_status status = tm_expect(graph, inputs, &options, &expected, error);
     if (status != TM_OK) return status;
-    const tm_judge judge = {&problem, tm_rule_of(&problem, false, NULL)};
+    const tm_judge judge = {&problem, tm_rule_of(&problem, false, NULL), false};
     tm_tally tally;
     status =
         tm_judge_all(&judge, expected, got, problem.op == TM_OP_bce ? check_mean_probe : tm_check_probe, &tally, error);

@@ -194,7 +194,7 @@ tm_status tm_verify(const tm_graph *graph, const void *const *inputs, const tm_e
     *into = (tm_check){.freivalds = NAN};
     tm_problem problem = tm_problem_view(graph, graph->output[0] - graph->inputs, inputs, threads);
     problem.prepared = expected->problem.prepared; /* still owned by `expected` */
-    const tm_judge judge = {&problem, tm_rule_of(&problem, expected->layered, declared)};
+    const tm_judge judge = {&problem, tm_rule_of(&problem, expected->layered, declared), !expected->whole};
     tm_tally tally;
     tm_status status =
         tm_judge_all(&judge, expected, got, expected->layered ? tm_check_scaled : checks[problem.op], &tally, error);

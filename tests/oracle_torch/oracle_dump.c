@@ -48,7 +48,7 @@ int main(int count, char **arguments)
     for (int i = 2; i < count; i++) {
         tm_error error = {{0}};
         tm_case one;
-        char folder[4096];
+        char folder[3072];
         snprintf(folder, sizeof folder, "%s/%d", arguments[1], i - 2);
         tm_status status = tm_case_parse(arguments[i], "ops", &one, &error);
         if (status == TM_OK) {

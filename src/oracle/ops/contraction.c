@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum { COLUMNS = 64, ROWS = 8, NARROW_BLOCK = 256, PIXEL_BLOCK = 2048 };
-static const double ns_per_product = 0.7;
+static const double ns_per_product = 0.4;
 
 tm_contraction tm_view_contraction(const tm_problem *problem)
 {
