@@ -76,8 +76,9 @@ static tm_outcome timed_visit(case_rounds *rounds, tm_seat *seat, bool last_roun
     if (outcome.status != TM_CELL_OK) return outcome;
     seat->bound = true;
     const tm_visit_rule rule = tm_visit_rule_for(seat->call_ns);
+    const double hashing_s = (double)rounds->data->output_bytes / 500e6; /* at the pace of a busy machine */
     const double expected_s =
-        fmax(rule.time_ns, (double)(rule.samples + 1) * (double)seat->batch * seat->call_ns) * 1e-9;
+        fmax(rule.time_ns, (double)(rule.samples + 1) * (double)seat->batch * seat->call_ns) * 1e-9 + hashing_s;
     result->visit = (tm_visit_result){.sample_ns = result->samples, .capacity = MOST_SAMPLES};
     outcome = tm_worker_visit(seat->worker, seat->batch, &rule, rounds->data->output_bytes, fmax(10.0, 10 * expected_s),
                               &result->visit);
