@@ -14,19 +14,19 @@ static void check_same(const kernel_case *c, const guarded *got, const guarded *
     }
 }
 
+/* Up to 15 floats behind each plane may be overwritten, so planes are that far apart and the last one ends there. */
 static void test_deinterleave(const kernel_case *c)
 {
-    for (size_t s = 0; s < COUNT(row_lengths) * 6; s++) {
-        const int64_t width = row_lengths[s / 6], channels = 1 + (int64_t)(s % 6), plane = width + 3;
-        const int64_t n = (channels - 1) * plane + width;
-        guarded x = guarded_values(width * channels, NORMAL, s);
-        guarded y = guarded_values(n, NORMAL, 1), want = guarded_values(n, NORMAL, 1);
-        KERNEL(tm_deinterleave_kernel, c->portable)(x.data, channels, width, want.data, plane);
+    for (size_t s = 0; s < COUNT(row_lengths) * 40; s++) {
+        const int64_t width = row_lengths[s / 40], channels = 1 + (int64_t)(s % 40), plane = width + 15;
+        guarded x = guarded_values(width * channels, NORMAL, s), y = guarded_values(channels * plane, NORMAL, 1);
         KERNEL(tm_deinterleave_kernel, c->tried)(x.data, channels, width, y.data, plane);
-        check_same(c, &y, &want, n, width);
+        for (int64_t i = 0; i < width * channels; i++) {
+            const float got = ((float *)y.data)[i % channels * plane + i / channels];
+            check_error(c, got == ((float *)x.data)[i] ? 0.0 : 1.0, 0.0, width, i);
+        }
         guarded_free(&x);
         guarded_free(&y);
-        guarded_free(&want);
     }
 }
 
