@@ -182,9 +182,8 @@ static void fill_range(void *context, int64_t begin, int64_t end)
 
 void tm_probe_fill(const tm_graph *graph, uint64_t seed, int32_t input, int threads, void *into)
 {
-    static const void *const no_data[TM_MAX_OPERANDS];
     probe_job job = {.seed = scramble(seed + 1) >> 1, .into = into, .axis = 0, .every = 1};
-    job.problem = tm_problem_view(graph, 0, no_data, threads);
+    job.problem = tm_problem_view(graph, 0, NULL, threads);
     const tm_node *node = &graph->node[0];
     while (job.input + 1 < node->operands && node->operand[job.input] != input) job.input++;
     job.large_share = job.problem.in[job.input].shape.dtype == TM_F32 ? 1 : 0;

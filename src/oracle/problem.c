@@ -109,7 +109,7 @@ tm_problem tm_problem_view(const tm_graph *graph, int32_t node, const void *cons
                           .threads = threads < 1 ? 1 : threads};
     for (int32_t i = 0; i < source->operands; i++) {
         const int32_t value = source->operand[i];
-        problem.in[i] = (tm_source){graph->shape[value], values[value], value >= graph->inputs};
+        problem.in[i] = (tm_source){graph->shape[value], values ? values[value] : NULL, value >= graph->inputs};
     }
     return problem;
 }

@@ -67,7 +67,8 @@ typedef struct tm_oracle_op {
 
 const tm_oracle_op *tm_oracle_op_of(tm_op op);
 
-/* The problem of node `node`; `values[v]` is the data of value v, `wide` from the first node result on. */
+/* The problem of node `node`; `values[v]` is the data of value v, `wide` from the first node result on; NULL: no data.
+ */
 tm_problem tm_problem_view(const tm_graph *graph, int32_t node, const void *const *values, int threads);
 
 /* Checks indices and runs the op's `prepare`; needed before units are computed. */

@@ -192,7 +192,8 @@ tm_status tm_verify(const tm_graph *graph, const void *const *inputs, const tm_e
                     const tm_declared *declared, int threads, tm_check *into, tm_error *error)
 {
     *into = (tm_check){.freivalds = NAN};
-    tm_problem problem = tm_problem_view(graph, graph->output[0] - graph->inputs, inputs, threads);
+    tm_problem problem =
+        tm_problem_view(graph, graph->output[0] - graph->inputs, expected->layered ? NULL : inputs, threads);
     problem.prepared = expected->problem.prepared; /* still owned by `expected` */
     const tm_judge judge = {&problem, tm_rule_of(&problem, expected->layered, declared), !expected->whole};
     tm_tally tally;

@@ -183,11 +183,13 @@ static inline void honest_rows(const honest *h, tm_op op)
     memset(h->out, 0, (size_t)h->f->elements * sizeof *h->out);
     for (int64_t i = 0; i < rows; i++) {
         for (int64_t j = 0; j < width; j++) {
+            if (op == TM_OP_gather) {
+                h->out[i * width + j] = h->x[h->index[i] * width + j];
+                continue;
+            }
             float *to = h->out + h->index[i] * width + j;
             const float from = h->x[i * width + j];
-            if (op == TM_OP_gather)
-                h->out[i * width + j] = h->x[h->index[i] * width + j];
-            else if (op == TM_OP_scatter_sum)
+            if (op == TM_OP_scatter_sum)
                 *to = h->store(*to + from);
             else
                 *to = op == TM_OP_scatter ? from : fmaxf(*to, from);

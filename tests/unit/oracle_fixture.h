@@ -93,7 +93,7 @@ static inline void *fixture_pack(const fixture *f, const float *values)
     assert_non_null(bytes);
     for (int64_t i = 0; i < f->elements; i++) {
         const uint16_t half = f->result.dtype == TM_BF16 ? tm_bf16_from_f32(values[i]) : tm_f16_from_f32(values[i]);
-        const int64_t whole = (int64_t)values[i];
+        const int64_t whole = f->result.dtype == TM_I64 ? (int64_t)values[i] : 0;
         if (f->result.dtype == TM_F32)
             memcpy(bytes + 4 * i, &values[i], 4);
         else if (f->result.dtype == TM_I64)
