@@ -215,6 +215,20 @@ static void attention(tm_isa isa, int32_t threads)
     }
 }
 
+/* An infinite value reaches the queries that see its key and no others. */
+static void infinite_values(tm_isa isa, int32_t threads)
+{
+    test_tensor in[3] = {test_reals("2x40x20", 6), test_reals("2x40x20", 7), test_reals("2x40x33", 8)};
+    ((float *)in[2].data)[17 * 33 + 5] = INFINITY;
+    test_tensor y = test_run(isa, threads, "sdpa", "mask=causal", in, 3);
+    for (int64_t i = 0; i < 2 * 40 * 33; i++) {
+        const float got = ((const float *)y.data)[i];
+        assert_true(isfinite(got) ? i / 33 < 17 || i / 33 >= 40 || i % 33 != 5
+                                  : i / 33 >= 17 && i / 33 < 40 && i % 33 == 5);
+    }
+    free(in[0].data), free(in[1].data), free(in[2].data), free(y.data);
+}
+
 /* One strip in a sea of NaN: A, B and bias are read only where they are, C written only where it is. */
 static void check_strip(const tm_gemm_kernels *gemm, int32_t rows, int64_t columns, int64_t k, bool packed, bool add)
 {
@@ -326,13 +340,15 @@ EVERYWHERE(matmul_ways)
 EVERYWHERE(nan_confined)
 EVERYWHERE(convolutions)
 EVERYWHERE(attention)
+EVERYWHERE(infinite_values)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_strips),      cmocka_unit_test(test_dots),         cmocka_unit_test(test_matmul_edges),
-        cmocka_unit_test(test_matmul_ways), cmocka_unit_test(test_nan_confined), cmocka_unit_test(test_convolutions),
-        cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_strips),       cmocka_unit_test(test_dots),
+        cmocka_unit_test(test_matmul_edges), cmocka_unit_test(test_matmul_ways),
+        cmocka_unit_test(test_nan_confined), cmocka_unit_test(test_convolutions),
+        cmocka_unit_test(test_attention),    cmocka_unit_test(test_infinite_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 #define INLINE        static inline __attribute__((always_inline))
 #define UNROLL        _Pragma("GCC unroll 16")
 #define PANEL_VECTORS 2
+#define DOT_ROWS      3
 
 /* Rows of A are reached from three pointers five rows apart, so that the addresses fit in registers. */
 INLINE void tile(const tm_gemm_strip *s, const float *b, float *c, const float *bias, const float *ahead, const int R,
@@ -115,7 +116,7 @@ static void strip(const tm_gemm_strip *s)
     }
 }
 
-INLINE void dot_block(const tm_gemm_dot *d, int64_t row, int64_t column, const int R, const int N)
+INLINE void dot_block(const tm_gemm_dot *d, int64_t row, int64_t column, const float *ahead, const int R, const int N)
 {
     V sum[8][8];
     UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < N; j++) sum[i][j] = lanes_set1(0.0f);
@@ -125,6 +126,11 @@ INLINE void dot_block(const tm_gemm_dot *d, int64_t row, int64_t column, const i
         const float *a = d->a + row * d->a_row + g * d->a_segment, *b = d->b + column * d->b_row + g * d->b_segment;
         for (int64_t p = 0; p < whole; p += W) {
             V x[8];
+            if (ahead) {
+                __builtin_prefetch(ahead, 0, 2);
+                __builtin_prefetch(ahead + 16, 0, 2);
+                ahead += d->ahead_step;
+            }
             UNROLL for (int i = 0; i < R; i++) x[i] = lanes_load(a + i * d->a_row + p);
             UNROLL for (int j = 0; j < N; j++)
             {
@@ -161,27 +167,39 @@ INLINE void dot_block(const tm_gemm_dot *d, int64_t row, int64_t column, const i
 #define DOT_NAME_(R, N) dot_##R##_##N
 #define DOT_NAME(R, N)  DOT_NAME_(R, N)
 #define DOT(R, N)                                                                                                      \
-    static __attribute__((noinline)) void DOT_NAME(R, N)(const tm_gemm_dot *d, int64_t row, int64_t column)            \
+    static __attribute__((noinline)) void DOT_NAME(R, N)(const tm_gemm_dot *d, int64_t row, int64_t column,            \
+                                                         const float *ahead)                                           \
     {                                                                                                                  \
-        dot_block(d, row, column, R, N);                                                                               \
+        dot_block(d, row, column, ahead, R, N);                                                                        \
     }
 DOT_BLOCKS(DOT)
 
 static void dot(const tm_gemm_dot *d)
 {
-    typedef void (*block)(const tm_gemm_dot *, int64_t, int64_t);
+    typedef void (*block)(const tm_gemm_dot *, int64_t, int64_t, const float *);
     static const block wide[4] = {NULL, DOT_NAME(1, DOT_COLUMNS), DOT_NAME(2, DOT_COLUMNS), DOT_NAME(3, DOT_COLUMNS)};
     static const block one[4] = {NULL, DOT_NAME(1, 1), DOT_NAME(2, 1), DOT_NAME(3, 1)};
+    const int64_t steps = d->segments * (d->k / W) * d->ahead_step;
+    const float *ahead = d->ahead;
     int64_t column = 0;
     for (; d->columns - column >= DOT_COLUMNS; column += DOT_COLUMNS) {
-        for (int64_t row = 0; row < d->rows; row += 3) wide[d->rows - row < 3 ? d->rows - row : 3](d, row, column);
+        for (int64_t row = 0; row < d->rows; row += DOT_ROWS) {
+            wide[d->rows - row < DOT_ROWS ? d->rows - row : DOT_ROWS](d, row, column, ahead);
+            if (ahead) ahead += steps;
+        }
     }
     for (; column < d->columns; column++) {
         int64_t row = 0;
-        for (; d->rows - row >= 8; row += 8) DOT_NAME(8, 1)(d, row, column);
-        for (; row < d->rows; row += 3) one[d->rows - row < 3 ? d->rows - row : 3](d, row, column);
+        for (; d->rows - row >= 8; row += 8) DOT_NAME(8, 1)(d, row, column, NULL);
+        for (; row < d->rows; row += DOT_ROWS)
+            one[d->rows - row < DOT_ROWS ? d->rows - row : DOT_ROWS](d, row, column, NULL);
     }
 }
 
-const tm_gemm_kernels NAME(tm_gemm_f32) = {
-    .mr = TILE_ROWS, .nr = PANEL_VECTORS * W, .width = W, .strip = strip, .dot = dot};
+const tm_gemm_kernels NAME(tm_gemm_f32) = {.mr = TILE_ROWS,
+                                           .nr = PANEL_VECTORS * W,
+                                           .width = W,
+                                           .dot_rows = DOT_ROWS,
+                                           .dot_columns = DOT_COLUMNS,
+                                           .strip = strip,
+                                           .dot = dot};

@@ -89,14 +89,24 @@ typedef struct tm_gemm_dot {
     const float *bias;
     float scale;
     bool accumulate;
+    const float *ahead; /* what comes next, to be prefetched meanwhile, ahead_step (at most 32) floats with each vector of
+                         * the contraction of each block; or NULL */
+    int64_t ahead_step;
 } tm_gemm_dot;
 
-/* mr, nr: the largest tile; width: floats per vector. */
+/* mr, nr: the largest tile; width: floats per vector; dot_rows, dot_columns: the block of dot products. */
 typedef struct tm_gemm_kernels {
-    int32_t mr, nr, width;
+    int32_t mr, nr, width, dot_rows, dot_columns;
     void (*strip)(const tm_gemm_strip *);
     void (*dot)(const tm_gemm_dot *);
 } tm_gemm_kernels;
+
+/* How many steps of `ahead` a dot product makes, at least. */
+static inline int64_t tm_gemm_dot_steps(const tm_gemm_dot *dot, const tm_gemm_kernels *gemm)
+{
+    const int64_t down = (dot->rows + gemm->dot_rows - 1) / gemm->dot_rows;
+    return down * (dot->columns / gemm->dot_columns) * dot->segments * (dot->k / gemm->width);
+}
 
 /* One output row of a convolution with few filters: lanes run along the pixels. `planes[r]` is row r of the window, one plane
  * per channel, `plane` floats apart, readable for tm_conv_planar_slack floats beyond the input's width. `weights` are

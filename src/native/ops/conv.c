@@ -79,19 +79,24 @@ static void dots_row(const conv_work *work, int64_t row)
 {
     const int64_t *size = work->step->size, wide = size[WIDTH] - size[WINDOW_WIDTH] + 1;
     const int64_t across = size[WINDOW_WIDTH] * size[CHANNELS];
-    const tm_gemm_dot dot = {.a = window_of(work, row),
-                             .a_row = size[CHANNELS],
-                             .a_segment = size[WIDTH] * size[CHANNELS],
-                             .b = work->weight,
-                             .b_row = size[WINDOW_HEIGHT] * across,
-                             .b_segment = across,
-                             .segments = size[WINDOW_HEIGHT],
-                             .k = across,
-                             .c = work->y + row * wide * size[FILTERS],
-                             .c_row = size[FILTERS],
-                             .rows = wide,
-                             .columns = size[FILTERS],
-                             .scale = 1.0f};
+    tm_gemm_dot dot = {.a = window_of(work, row),
+                       .a_row = size[CHANNELS],
+                       .a_segment = size[WIDTH] * size[CHANNELS],
+                       .b = work->weight,
+                       .b_row = size[WINDOW_HEIGHT] * across,
+                       .b_segment = across,
+                       .segments = size[WINDOW_HEIGHT],
+                       .k = across,
+                       .c = work->y + row * wide * size[FILTERS],
+                       .c_row = size[FILTERS],
+                       .rows = wide,
+                       .columns = size[FILTERS],
+                       .scale = 1.0f};
+    /* The row of the image below this window, which the next output row starts to need. */
+    const int64_t steps = tm_gemm_dot_steps(&dot, &work->kernels->gemm_f32),
+                  step = size[WIDTH] * size[CHANNELS] / (steps + 1) + 1;
+    dot.ahead = dot.a + size[WINDOW_HEIGHT] * dot.a_segment;
+    dot.ahead_step = step < 32 ? step : 32;
     work->kernels->gemm_f32.dot(&dot);
 }
 

@@ -10,7 +10,7 @@
 
 enum { HEADS, QUERIES, KEYS, SIZE, VALUE_SIZE, BLOCK, PITCH };
 enum { SCALE };
-enum { SCORE_FLOATS = 48 * 1024, SHORT = 64 };
+enum { SCORE_FLOATS = 48 * 1024, PREFETCH_FLOATS = 48 * 1024, SHORT = 64 };
 
 typedef struct sdpa_work {
     const tm_step *step;
@@ -26,6 +26,9 @@ typedef struct head {
     const float *q, *k, *v;
     float *y;
     float *scores, *weights;
+    bool finite;        /* the visible values: then weights of 0 may stand for invisible keys */
+    const float *later; /* the next keys and queries, which are prefetched piece by piece */
+    int64_t later_floats;
 } head;
 
 static int64_t visible(const tm_step *step, int64_t query)
@@ -33,80 +36,101 @@ static int64_t visible(const tm_step *step, int64_t query)
     return tm_visible_keys((tm_mask)step->node.attributes.mask, query, step->size[QUERIES], step->size[KEYS]);
 }
 
-/* Scores and weights of queries [begin, end); row 0 of both is query `origin`. */
-static void weigh(const head *h, int64_t origin, int64_t begin, int64_t end)
+/* Scores and weights of queries [begin, end); row 0 of both is query `origin`. Meanwhile a share of the values comes.
+ */
+static void weigh(const head *h, int64_t origin, int64_t begin, int64_t end, int64_t widest)
 {
     const tm_step *step = h->work->step;
-    const int64_t *size = step->size, pitch = size[PITCH];
-    const tm_gemm_dot dot = {.a = h->q + begin * size[SIZE],
-                             .a_row = size[SIZE],
-                             .b = h->k,
-                             .b_row = size[SIZE],
-                             .segments = 1,
-                             .k = size[SIZE],
-                             .c = h->scores + (begin - origin) * pitch,
-                             .c_row = pitch,
-                             .rows = end - begin,
-                             .columns = visible(step, end - 1),
-                             .scale = (float)step->real[SCALE]};
-    h->work->kernels->gemm_f32.dot(&dot);
+    const tm_gemm_kernels *gemm = &h->work->kernels->gemm_f32;
+    const int64_t *size = step->size, pitch = size[PITCH], most = visible(step, end - 1);
+    tm_gemm_dot dot = {.a = h->q + begin * size[SIZE],
+                       .a_row = size[SIZE],
+                       .b = h->k,
+                       .b_row = size[SIZE],
+                       .segments = 1,
+                       .k = size[SIZE],
+                       .c = h->scores + (begin - origin) * pitch,
+                       .c_row = pitch,
+                       .rows = end - begin,
+                       .columns = most,
+                       .scale = (float)step->real[SCALE]};
+    if (begin == 0 && most * size[VALUE_SIZE] <= PREFETCH_FLOATS) {
+        dot.ahead = h->v;
+        dot.ahead_step = 32;
+    }
+    gemm->dot(&dot);
     for (int64_t i = begin; i < end; i++) {
-        const int64_t row = (i - origin) * pitch, keys = visible(step, i);
-        if (keys > 0) h->work->kernels->softmax_rows_f32(h->scores + row, h->weights + row, 1, keys, false);
+        float *weights = h->weights + (i - origin) * pitch;
+        const int64_t keys = visible(step, i);
+        if (keys > 0) h->work->kernels->softmax_rows_f32(h->scores + (i - origin) * pitch, weights, 1, keys, false);
+        for (int64_t j = keys; j < widest; j++) weights[j] = 0.0f;
     }
 }
 
-/* y of queries [begin, end) (+)= their weights for keys [first, last) times v. */
-static void blend(const head *h, int64_t origin, int64_t begin, int64_t end, int64_t first, int64_t last)
+/* Columns [column, stop) of y of queries [begin, end) (+)= their weights for keys [first, last) times v. */
+static void blend(const head *h, int64_t origin, int64_t begin, int64_t end, int64_t first, int64_t last, bool final)
 {
     const int64_t *size = h->work->step->size;
-    const tm_gemm_strip strip = {.a = h->weights + (begin - origin) * size[PITCH] + first,
-                                 .a_row = size[PITCH],
-                                 .a_step = 1,
-                                 .segments = 1,
-                                 .k = last - first,
-                                 .b = h->v + first * size[VALUE_SIZE],
-                                 .b_row = size[VALUE_SIZE],
-                                 .c = h->y + begin * size[VALUE_SIZE],
-                                 .c_row = size[VALUE_SIZE],
-                                 .rows = (int32_t)(end - begin),
-                                 .columns = size[VALUE_SIZE],
-                                 .accumulate = first > 0,
-                                 .stream =
-                                     h->work->step->stream && first == 0 && last == visible(h->work->step, end - 1)};
-    h->work->kernels->gemm_f32.strip(&strip);
+    tm_gemm_strip strip = {.a = h->weights + (begin - origin) * size[PITCH] + first,
+                           .a_row = size[PITCH],
+                           .a_step = 1,
+                           .segments = 1,
+                           .k = last - first,
+                           .b_row = size[VALUE_SIZE],
+                           .c_row = size[VALUE_SIZE],
+                           .rows = (int32_t)(end - begin),
+                           .accumulate = first > 0,
+                           .stream = h->work->step->stream && first == 0 && final};
+    const int64_t chunk = 2 * h->work->kernels->gemm_f32.nr;
+    const int64_t chunks = (size[VALUE_SIZE] + chunk - 1) / chunk;
+    /* This tile's share of what is wanted later, in equal pieces between the chunks. */
+    const float *later = h->later + h->later_floats * (begin - origin) / (size[BLOCK] * chunks) / 16 * 16 * chunks;
+    const int64_t piece = h->later_floats * (end - begin) / (size[BLOCK] * chunks) / 16 * 16 + 16;
+    for (int64_t j = 0; j < size[VALUE_SIZE]; j += chunk, later += piece) {
+        strip.b = h->v + first * size[VALUE_SIZE] + j;
+        strip.c = h->y + begin * size[VALUE_SIZE] + j;
+        strip.columns = size[VALUE_SIZE] - j < chunk ? size[VALUE_SIZE] - j : chunk;
+        h->work->kernels->gemm_f32.strip(&strip);
+        for (int64_t i = 0; first == 0 && h->later && i < piece; i += 16) __builtin_prefetch(later + i, 0, 2);
+    }
 }
 
+/* A tile of queries. */
 static void attend(const head *h, int64_t origin, int64_t begin, int64_t end)
 {
     const tm_step *step = h->work->step;
     const int64_t shared = visible(step, begin), most = visible(step, end - 1);
-    weigh(h, origin, begin, end);
-    if (shared < most && most <= SHORT) {
-        for (int64_t i = begin; i < end; i++) blend(h, origin, i, i + 1, 0, visible(step, i));
+    if (shared == most || h->finite) {
+        blend(h, origin, begin, end, 0, most, true);
         return;
     }
-    blend(h, origin, begin, end, 0, shared);
-    if (shared == most) return;
+    blend(h, origin, begin, end, 0, shared, false);
     for (int64_t i = begin; i < end; i++) {
         const int64_t keys = visible(step, i);
-        /* With nothing shared the tile's blend stored zeros, and `first` = 0 would mean not to add: same result. */
-        if (keys > shared) blend(h, origin, i, i + 1, shared, keys);
+        if (keys > shared) blend(h, origin, i, i + 1, shared, keys, true);
     }
 }
 
-/* The values are needed soon after the keys; column strips of them are hard for the hardware to foresee. */
-static void prefetch_values(const head *h, int64_t keys)
+/* Queries [origin, stop) of one head. */
+static void attend_block(head *h, int64_t origin, int64_t stop)
 {
-    const int64_t floats = keys * h->work->step->size[VALUE_SIZE];
-    if (floats > SCORE_FLOATS) return;
-    for (int64_t i = 0; i < floats; i += 16) __builtin_prefetch(h->v + i, 0, 2);
+    const tm_step *step = h->work->step;
+    const int64_t *size = step->size, queries = stop - origin, most = visible(step, stop - 1);
+    const int64_t mr = h->work->kernels->gemm_f32.mr;
+    const int64_t weigh_tiles = (queries + mr - 1) / mr;
+    for (int64_t t = 0; t < weigh_tiles; t++)
+        weigh(h, origin, origin + queries * t / weigh_tiles, origin + queries * (t + 1) / weigh_tiles, most);
+    h->finite = isfinite(h->work->kernels->sum_f32(h->v, most * size[VALUE_SIZE]));
+    /* Few keys: low tiles, since a triangle costs its rectangle. */
+    const int64_t tile = most <= SHORT && mr > 4 ? 4 : mr, tiles = (queries + tile - 1) / tile;
+    for (int64_t t = 0; t < tiles; t++)
+        attend(h, origin, origin + queries * t / tiles, origin + queries * (t + 1) / tiles);
 }
 
 static void sdpa_body(void *context, int32_t member, int32_t members)
 {
     const sdpa_work *work = context;
-    const int64_t *size = work->step->size, queries = size[QUERIES], tile = work->kernels->gemm_f32.mr;
+    const int64_t *size = work->step->size, queries = size[QUERIES];
     const int64_t blocks = (queries + size[BLOCK] - 1) / size[BLOCK];
     float *scores = work->scratch + member * 2 * size[BLOCK] * size[PITCH];
     int64_t first, last;
@@ -114,17 +138,19 @@ static void sdpa_body(void *context, int32_t member, int32_t members)
     for (int64_t item = first; item < last; item++) {
         const int64_t number = item / blocks, origin = item % blocks * size[BLOCK];
         const int64_t stop = origin + size[BLOCK] < queries ? origin + size[BLOCK] : queries;
-        const head h = {.work = work,
-                        .q = work->q + number * queries * size[SIZE],
-                        .k = work->k + number * size[KEYS] * size[SIZE],
-                        .v = work->v + number * size[KEYS] * size[VALUE_SIZE],
-                        .y = work->y + number * queries * size[VALUE_SIZE],
-                        .scores = scores,
-                        .weights = scores + size[BLOCK] * size[PITCH]};
-        if (origin == 0) prefetch_values(&h, visible(work->step, stop - 1));
-        const int64_t tiles = (stop - origin + tile - 1) / tile;
-        for (int64_t t = 0; t < tiles; t++)
-            attend(&h, origin, origin + (stop - origin) * t / tiles, origin + (stop - origin) * (t + 1) / tiles);
+        head h = {.work = work,
+                  .q = work->q + number * queries * size[SIZE],
+                  .k = work->k + number * size[KEYS] * size[SIZE],
+                  .v = work->v + number * size[KEYS] * size[VALUE_SIZE],
+                  .y = work->y + number * queries * size[VALUE_SIZE],
+                  .scores = scores,
+                  .weights = scores + size[BLOCK] * size[PITCH]};
+        const int64_t wanted = visible(work->step, stop - 1) * size[SIZE];
+        if (blocks == 1 && item + 1 < last && wanted <= PREFETCH_FLOATS) {
+            h.later = h.k + size[KEYS] * size[SIZE];
+            h.later_floats = wanted;
+        }
+        attend_block(&h, origin, stop);
     }
 }
 
@@ -168,5 +194,6 @@ tm_status tm_plan_sdpa(const tm_planner *planner, tm_step *step, tm_error *error
     step->scratch_bytes = (size_t)(step->members * 2 * size[BLOCK] * size[PITCH]) * sizeof(float);
     TM_USE(planner, step, gemm_f32);
     TM_USE(planner, step, softmax_rows_f32);
+    TM_USE(planner, step, sum_f32);
     return TM_OK;
 }
