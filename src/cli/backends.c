@@ -15,11 +15,6 @@ int tm_cli_torch(const tm_options *options)
     return TM_EXIT_OK;
 }
 
-bool tm_cli_is_framework(const char *name)
-{
-    return strcmp(name, "mock") != 0 && strcmp(name, "template") != 0;
-}
-
 int tm_cli_threads(const char *list, int32_t *into, int capacity, int *count)
 {
     *count = 0;
@@ -108,7 +103,7 @@ static int append_found(specs *list)
     for (int i = 0; names[i] && result == TM_EXIT_OK; i++) {
         tm_backend_found found;
         tm_backend_spec spec;
-        if (strcmp(names[i], "native") == 0 || !tm_cli_is_framework(names[i])) continue;
+        if (strcmp(names[i], "native") == 0) continue;
         if (tm_backend_spec_parse(names[i], NULL, &spec, NULL) != TM_OK) continue;
         tm_backend_probe(&spec, &found);
         if (found.usable)

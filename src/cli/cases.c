@@ -76,11 +76,30 @@ static int add_file(const char *path, const dtypes *types, tm_case_list *into)
     return status == TM_OK ? TM_EXIT_OK : tm_cli_error(status, &error);
 }
 
+/* Complains if what stands before the first slash is a plain word but no op. */
+static bool names_unknown_op(const char *id)
+{
+    char word[64];
+    const size_t length = strcspn(id, "/");
+    if (length >= sizeof word || strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789_") != length) return false;
+    memcpy(word, id, length);
+    word[length] = '\0';
+    tm_op op;
+    if (tm_op_parse(word, &op)) return false;
+    const char *names[TM_OP_COUNT];
+    for (int i = 0; i < TM_OP_COUNT; i++) names[i] = tm_op_name((tm_op)i);
+    const char *nearest = tm_nearest(word, names, TM_OP_COUNT);
+    if (!nearest) return false;
+    tm_cli_complain(TM_EXIT_USAGE, "case '%.200s': there is no op '%s' (did you mean '%s'?)", id, word, nearest);
+    return true;
+}
+
 /* An id is a case file of one line: ranges and lists work in it, and --dtype counts where it names no type. */
 static int add_id(const char *id, const dtypes *types, tm_case_list *into)
 {
     tm_error error = {""};
     tm_text problems = {0};
+    if (names_unknown_op(id)) return TM_EXIT_USAGE;
     if (strchr(id, '\n')) return tm_cli_complain(TM_EXIT_USAGE, "a case id cannot hold a line break: '%.100s'", id);
     const tm_status status =
         tm_case_file_append("case", id, strlen(id), types->items, types->count, into, &problems, &error);

@@ -52,9 +52,6 @@ int tm_cli_cases(const tm_options *options, const tm_words *words, tm_case_list 
  * there are several, else `*threads` gets the one (0: none given). The caller frees. Complains. */
 int tm_cli_backends(const tm_options *options, tm_backend_spec **into, int32_t *count, int32_t *threads);
 
-/* The framework backends that can be asked for here: all but those that exist for tests. */
-bool tm_cli_is_framework(const char *name);
-
 /* "1,2,4" -> counts (at most `capacity`). Complains. */
 int tm_cli_threads(const char *list, int32_t *into, int capacity, int *count);
 

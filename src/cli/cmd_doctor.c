@@ -62,7 +62,6 @@ static void add_backends(tm_text *into)
         tm_backend_spec spec;
         tm_backend_found found = {0};
         tm_error error = {""};
-        if (!tm_cli_is_framework(*name)) continue;
         tm_text_format(into, "- %s: ", *name);
         if (tm_backend_spec_parse(*name, NULL, &spec, &error) != TM_OK) {
             tm_text_add_visible(into, error.message);

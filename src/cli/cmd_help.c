@@ -93,7 +93,7 @@ int tm_cli_help_on(tm_command command)
     tm_text_format(&text, "Usage: tensormark %s %s%s[--OPTION]...\n\n%s\n\nOptions:\n", entry->name, entry->arguments,
                    *entry->arguments ? " " : "", entry->summary);
     add_options(command, &text);
-    tm_text_add(&text, "\nEach option can be set by an environment variable too: TENSORMARK_FILTER for --filter.\n");
+    tm_text_add(&text, "\nThe environment counts too: TENSORMARK_DRY_RUN=1 is --dry-run, and so on.\n");
     return print_text(&text);
 }
 

@@ -61,7 +61,8 @@ static int distance(const char *a, const char *b)
 const char *tm_nearest(const char *word, const char *const *names, int count)
 {
     const char *nearest = NULL;
-    int least = (int)strlen(word) / 3 + 2;
+    const size_t length = strlen(word);
+    int least = length > 12 ? 6 : (int)length / 3 + 2; /* further than that is another word */
     for (int i = 0; i < count; i++) {
         const int here = distance(word, names[i]);
         if (here < least) {

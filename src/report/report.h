@@ -6,10 +6,10 @@
 #include "store/record.h"
 
 typedef struct tm_report_style {
-    bool color;        /* ANSI colours */
-    bool samples;      /* json: raw samples too */
-    const char *base;  /* backend that speed-ups refer to; NULL: the first */
-    int width;         /* columns of the terminal; 0: no limit */
+    bool color;       /* ANSI colours */
+    bool samples;     /* json: raw samples too */
+    const char *base; /* backend that speed-ups refer to; NULL: the first */
+    int width;        /* columns of the terminal; 0: no limit */
 } tm_report_style;
 
 /* Detailed table (a row per case: median +- half-width per backend, efficiency, speed-up columns, status), then the

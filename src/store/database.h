@@ -41,9 +41,12 @@ tm_status tm_store_migrate(tm_store *store, int64_t from, tm_error *error);
 tm_status tm_store_check_schema(tm_store *store, int64_t version, tm_error *error);
 
 /* What stands at `path`, seen without SQLite and without writing: ABSENT (or empty), or OURS as far as the first bytes
- * tell; `hot` when a journal is waiting to be rolled back. INVALID_ARGUMENT for anything else. */
+ * tell. INVALID_ARGUMENT for anything else. */
 typedef enum tm_store_presence { TM_STORE_ABSENT, TM_STORE_OURS } tm_store_presence;
-tm_status tm_store_look(const char *path, tm_store_presence *presence, bool *hot, tm_error *error);
+tm_status tm_store_look(const char *path, tm_store_presence *presence, tm_error *error);
+
+/* Is there something in the file of that name with "-wal" or "-journal" behind it? */
+bool tm_store_has_side_file(const char *path, const char *ending);
 
 /* The kind of a network or user-space file system by its statfs magic number, NULL for a local one. */
 const char *tm_store_network_name(uint64_t magic);

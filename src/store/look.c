@@ -43,7 +43,7 @@ static tm_status check_header(const char *path, const unsigned char *header, uin
     return TM_OK;
 }
 
-static bool has_side_file(const char *path, const char *ending)
+bool tm_store_has_side_file(const char *path, const char *ending)
 {
     tm_text name = {0};
     tm_text_format(&name, "%s%s", path, ending);
@@ -53,11 +53,10 @@ static bool has_side_file(const char *path, const char *ending)
     return found;
 }
 
-tm_status tm_store_look(const char *path, tm_store_presence *presence, bool *hot, tm_error *error)
+tm_status tm_store_look(const char *path, tm_store_presence *presence, tm_error *error)
 {
     struct stat facts;
     *presence = TM_STORE_ABSENT;
-    *hot = false;
     if (stat(path, &facts) != 0) {
         if (errno == ENOENT) return TM_OK;
         return tm_fail(error, TM_INVALID_ARGUMENT, "%s: %s", path, strerror(errno));
@@ -65,7 +64,6 @@ tm_status tm_store_look(const char *path, tm_store_presence *presence, bool *hot
     if (!S_ISREG(facts.st_mode)) {
         return tm_fail(error, TM_INVALID_ARGUMENT, "%s: not a regular file", path);
     }
-    *hot = has_side_file(path, "-journal");
     if (facts.st_size == 0) return TM_OK;
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return tm_fail(error, TM_INVALID_ARGUMENT, "%s: %s", path, strerror(errno));
@@ -77,7 +75,7 @@ tm_status tm_store_look(const char *path, tm_store_presence *presence, bool *hot
     *presence = TM_STORE_OURS;
     /* With a journal or log beside it, the file may lag behind its header: a killed checkpoint is made good by SQLite.
      */
-    const bool lags = *hot || has_side_file(path, "-wal");
+    const bool lags = tm_store_has_side_file(path, "-journal") || tm_store_has_side_file(path, "-wal");
     return check_header(path, header, (uint64_t)facts.st_size, lags, error);
 }
 

@@ -28,7 +28,7 @@ typedef struct tm_record_cell {
     double median_ns, ci_low_ns, ci_high_ns, p5_ns, p95_ns, min_ns;
     int64_t samples;
     double first_call_ns;
-    char *verify;     /* "pass", "lowacc", "fail", "none" */
+    char *verify; /* "pass", "lowacc", "fail", "none" */
     double error, rms_error;
     int64_t checked;
     char *probe;      /* "pass", "fail", "none" */
@@ -36,8 +36,8 @@ typedef struct tm_record_cell {
     double flop, bytes, limit_ns, floor_ns, efficiency;
     char *limit_basis;
     int64_t peak_host_bytes, peak_device_bytes;
-    char *labels; /* comma-separated, "" for none */
-    char *metrics; /* JSON object */
+    char *labels;      /* comma-separated, "" for none */
+    char *metrics;     /* JSON object */
     int64_t discarded; /* visits repeated because of disturbance */
 } tm_record_cell;
 

@@ -1,8 +1,8 @@
 /* Opening, closing, transactions.
  *
  * Nothing is written before the file has been found to be ours: first its header is read as plain bytes, then a
- * read-only connection checks structure and schema; only then is it opened for writing. A fresh file gets its whole
- * schema in one transaction of the rollback journal, so that a killed creation leaves an empty file. */
+ * connection that only looks checks structure and schema; only then is it opened for writing. A fresh file gets its
+ * whole schema in one transaction of the rollback journal, so that a killed creation leaves an empty file. */
 #include "store/database.h"
 
 #include "base/file.h"
@@ -61,15 +61,6 @@ static tm_status connect_immutable(tm_store *store, tm_error *error)
     return status;
 }
 
-static bool has_log(const char *path)
-{
-    tm_text name = {0};
-    tm_text_format(&name, "%s-wal", path);
-    const bool found = name.failed || access(name.data, F_OK) == 0;
-    tm_text_free(&name);
-    return found;
-}
-
 /* Structure and schema through the present connection; writes nothing. */
 static tm_status inspect(tm_store *store, tm_error *error)
 {
@@ -90,12 +81,23 @@ static tm_status inspect(tm_store *store, tm_error *error)
     return status;
 }
 
-/* A hot journal can only be rolled back by a connection that may write; the header already said that it is ours. */
-static tm_status open_checked(tm_store *store, bool hot, tm_error *error)
+/* A connection that may roll a hot journal back and tidy its side files away, but through which nothing is written. A
+ * log that lies there already stays as it is. */
+static tm_status connect_to_look(tm_store *store, tm_error *error)
 {
-    tm_status status = connect_to(store, store->path, hot ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY, error);
+    const int keep_log = tm_store_has_side_file(store->path, "-wal");
+    const tm_status status = connect_to(store, store->path, SQLITE_OPEN_READWRITE, error);
+    if (status != TM_OK) return status;
+    int code = sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep_log, NULL);
+    if (code == SQLITE_OK) code = sqlite3_exec(store->db, "PRAGMA query_only = ON", NULL, NULL, NULL);
+    return code == SQLITE_OK ? TM_OK : tm_store_fail(store, code, error);
+}
+
+static tm_status open_checked(tm_store *store, tm_error *error)
+{
+    tm_status status = connect_to_look(store, error);
     if (status == TM_OK) status = inspect(store, error);
-    if (status != TM_FAILED || hot || has_log(store->path)) return status;
+    if (status != TM_FAILED || tm_store_has_side_file(store->path, "-wal")) return status;
     const int code = sqlite3_errcode(store->db) & 0xff;
     if (code != SQLITE_CANTOPEN && code != SQLITE_READONLY) return status;
     status = connect_immutable(store, error);
@@ -146,9 +148,9 @@ static tm_status set_journal(tm_store *store, char notice[256], tm_error *error)
     return code == SQLITE_OK ? TM_OK : tm_store_fail(store, code, error);
 }
 
-static tm_status open_for_writing(tm_store *store, bool absent, bool hot, char notice[256], tm_error *error)
+static tm_status open_for_writing(tm_store *store, bool absent, char notice[256], tm_error *error)
 {
-    tm_status status = absent ? TM_OK : open_checked(store, hot, error);
+    tm_status status = absent ? TM_OK : open_checked(store, error);
     if (status != TM_OK) return status;
     status = connect_to(store, store->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error);
     if (status == TM_OK && sqlite3_db_readonly(store->db, "main"))
@@ -162,10 +164,9 @@ tm_status tm_store_open(const char *path, bool read_only, tm_store **into, char 
     *into = NULL;
     if (notice) notice[0] = '\0';
     tm_store_presence presence;
-    bool hot = false;
-    tm_status status = tm_store_look(path, &presence, &hot, error);
+    tm_status status = tm_store_look(path, &presence, error);
     if (status != TM_OK) return status;
-    if (read_only && presence == TM_STORE_ABSENT && !hot) {
+    if (read_only && presence == TM_STORE_ABSENT) {
         return tm_fail(error, TM_INVALID_ARGUMENT, "%s: no results there yet; `tensormark run` makes some", path);
     }
     tm_store *store = calloc(1, sizeof *store);
@@ -175,8 +176,8 @@ tm_status tm_store_open(const char *path, bool read_only, tm_store **into, char 
         return tm_fail_memory(error, path);
     }
     store->read_only = read_only;
-    status = read_only ? open_checked(store, hot, error)
-                       : open_for_writing(store, presence == TM_STORE_ABSENT, hot, notice, error);
+    status =
+        read_only ? open_checked(store, error) : open_for_writing(store, presence == TM_STORE_ABSENT, notice, error);
     if (status == TM_OK)
         *into = store;
     else

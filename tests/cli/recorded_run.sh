@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# A short run, then the same record in every form.
+source "$(dirname "$0")/common.sh" "$1"
+
+works run softmax/64x640 relu/1000 sum_all/5000 --backends native --quick --db r.db
+holds out "# Run "
+holds out "| softmax/64x640/axis=-1/f32 "
+holds out "| all "
+! grep -qi 'nan\b' out || fail "nan in the tables"
+! grep -q provisional out || fail "a complete run is called provisional"
+holds err "Provisional rows"
+holds err "| relu/1000/f32 "
+! grep -q $'\e' out err || fail "colours without a terminal"
+tail -n +1 out >run.md
+
+works show --db r.db
+cmp -s out run.md || fail "show differs from run: $(diff out run.md | head -5)"
+works show --db r.db --color always
+holds out $'\e['
+
+works show --db r.db --format json --samples -o r.json -v 2>/dev/null || true
+"$program" show --db r.db --format json --samples -o r.json || fail "show -o"
+python3 - r.json <<'END' || fail "the JSON is not as the schema says"
+import json, sys
+def no_constants(text): raise ValueError(text)
+record = json.load(open(sys.argv[1]), parse_constant=no_constants)
+assert record["schema"] == "tensormark.run/1" and record["run"]["status"] == "COMPLETE", record["run"]
+assert set(record["run"]) >= {"id", "started", "finished", "seed", "mode", "command", "version", "status"}
+assert set(record["machine"]) >= {"key", "cpu", "cores", "memory_bytes", "gpus", "os", "governor", "smt", "limits"}
+assert set(record["machine"]["limits"]) == {"read_gbs", "copy_gbs", "l1_gbs", "l2_gbs", "llc_gbs", "f32_gflops",
+                                            "bf16_gflops", "i8_gops"}
+assert [b["id"] for b in record["backends"]] == ["native:cpu"]
+assert record["aa"] == [] and record["aa_floor"] is None and record["comparisons"] == []
+assert len(record["cells"]) == 3
+for cell in record["cells"]:
+    time = cell["time_ns"]
+    assert cell["status"] == "OK" and cell["verify"]["status"] == "pass", cell
+    assert 0 < time["min"] <= time["p5"] <= time["median"] <= time["p95"], time
+    assert time["ci_low"] <= time["median"] <= time["ci_high"], time
+    assert time["samples"] > 0 and cell["work"]["bytes"] > 0 and cell["floor_ns"] > 0
+    assert abs(cell["efficiency"] - cell["limit_ns"] / time["median"]) < 1e-9
+    mine = [s for s in record["samples"] if s["case"] == cell["case"]]
+    assert sum(len(s["ns"]) for s in mine) == time["samples"], (len(mine), time)
+END
+works show --db r.db --format jsonl
+[ "$(wc -l <out)" -eq 3 ] || fail "jsonl has not a line per cell"
+works show --db r.db --format csv
+python3 -c 'import csv, sys; rows = list(csv.reader(open("out", newline="")))
+assert len(rows) == 4 and len({len(r) for r in rows}) == 1, rows
+assert rows[1][5] == "OK" and float(rows[1][7]) > 0, rows[1]' || fail "the CSV is not as it should be"
+works list runs --db r.db
+holds out "COMPLETE"
+id=$(sed -n 's/^# Run \([^ ]*\).*/\1/p' run.md)
+works show "${id%???}" --db r.db
+"$program" show --db r.db --base torch:cpu >out 2>err
+[ $? -eq 2 ] && holds err "(native:cpu)" || fail "an unknown base"
+
+# --quiet is quiet, -o is whole, jsonl to stdout is nothing but jsonl.
+works run relu/1000 --backends native --quick --quiet --db r.db --format jsonl
+[ ! -s err ] || fail "--quiet says: $(cat err)"
+python3 -c 'import json; [json.loads(line) for line in open("out")]' || fail "run --format jsonl"
+
+# Interrupted: what there is, is saved, and the run can be resumed.
+"$program" run relu/1000 softmax/64x640 sum_all/5000 --backends native --db r.db >out 2>err &
+sleep 4
+kill -INT $!
+wait $!
+[ $? -eq 130 ] || fail "interrupted, but the exit status is not 130"
+holds err "tensormark run --resume"
+holds out "provisional"
+works run --resume --quiet --db r.db
+holds out "| relu/1000/f32 "
+! grep -q provisional out || fail "a resumed run is not complete"
+
+# A thread sweep makes a backend of each count.
+works run relu/1000 --backends native --threads 1,2 --quick --quiet --db r.db
+holds out "native:cpu+threads=2"
+finish
