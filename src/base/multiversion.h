@@ -13,7 +13,7 @@
 #if defined(__x86_64__) && defined(__GNUC__)
 #define TM_MULTIVERSION(name, parameters, arguments)                                                                   \
     static inline __attribute__((always_inline)) void name##_body parameters;                                          \
-    static __attribute__((target("avx512f"))) void name##_avx512 parameters                                            \
+    static __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl"))) void name##_avx512 parameters                 \
     {                                                                                                                  \
         name##_body arguments;                                                                                         \
     }                                                                                                                  \
@@ -27,7 +27,8 @@
     }                                                                                                                  \
     void name parameters                                                                                               \
     {                                                                                                                  \
-        if (__builtin_cpu_supports("avx512f")) {                                                                       \
+        if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&                                \
+            __builtin_cpu_supports("avx512vl")) {                                                                      \
             name##_avx512 arguments;                                                                                   \
         } else if (__builtin_cpu_supports("avx2")) {                                                                   \
             name##_avx2 arguments;                                                                                     \

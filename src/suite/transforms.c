@@ -47,6 +47,7 @@ TM_MULTIVERSION(tm_round_f16, (const float *restrict values, size_t count, uint1
         const uint32_t size = bits & 0x7FFFFFFFu;
         const uint32_t subnormal = tm_bits_of(tm_float_of(size) + 0.5f) - 0x3F000000u;
         const uint32_t normal = (size - 0x38000000u + 0x0FFFu + (size >> 13 & 1)) >> 13;
-        into[i] = (uint16_t)((bits >> 16 & 0x8000u) | (size < 0x38800000u ? subnormal : normal));
+        const uint32_t small = 0u - (uint32_t)(size < 0x38800000u); /* all bits or none: a branch stops vectorisers */
+        into[i] = (uint16_t)((bits >> 16 & 0x8000u) | (small & subnormal) | (~small & normal));
     }
 }

@@ -154,7 +154,7 @@ static void expect_quick_refusal(const char *text, size_t length, const char *pa
     tm_text got = read_file(text, length, f32_only, 1);
     assert_non_null(strstr(got.data, part));
     tm_text_free(&got);
-    assert_true(tm_now_ns() - start < UINT64_C(3000000000));
+    assert_true(tm_now_ns() - start < UINT64_C(10000000000));
 }
 
 static void test_hostile_files_fail_quickly(void **state)
