@@ -64,13 +64,12 @@ tm_status tm_plan_concat(const tm_planner *planner, tm_step *step, tm_error *err
     (void)error;
     const tm_shape *result = &step->shape[step->result];
     const int64_t axis = step->node.attributes.axis;
-    const int64_t words = tm_dtype_is_real(result->dtype) ? 1 : (int64_t)tm_dtype_size(result->dtype) / 4;
     const tm_axis_view whole = tm_view_axis(result, axis);
     step->size[OUTER] = whole.outer;
-    step->size[TOTAL] = whole.length * whole.inner * words;
+    step->size[TOTAL] = whole.length * whole.inner;
     for (int32_t i = 0; i < step->node.operands; i++) {
         const tm_axis_view view = tm_view_axis(&step->shape[step->node.operand[i]], axis);
-        step->size[PIECE + i] = view.length * view.inner * words;
+        step->size[PIECE + i] = view.length * view.inner;
     }
     tm_step_divide(planner, step, 0, whole.outer * step->size[TOTAL] / 1024);
     step->run = run_concat;

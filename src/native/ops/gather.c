@@ -30,9 +30,9 @@ static void run_gather(const tm_step *step, const tm_frame *frame)
 
 tm_status tm_plan_gather(const tm_planner *planner, tm_step *step, tm_error *error)
 {
+    (void)error;
     const tm_shape *table = &step->shape[step->node.operand[0]], *index = &step->shape[step->node.operand[1]];
-    if (index->dtype != TM_I64) return tm_fail(error, TM_UNSUPPORTED, "gather: native takes int64 indices only");
-    int64_t length = tm_dtype_is_real(table->dtype) ? 1 : (int64_t)tm_dtype_size(table->dtype) / 4;
+    int64_t length = 1;
     for (int32_t d = 1; d < table->rank; d++) length *= table->dim[d];
     step->size[ROWS] = index->dim[0];
     step->size[TABLE_ROWS] = table->dim[0];

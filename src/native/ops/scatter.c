@@ -128,34 +128,31 @@ static void run_scatter_max(const tm_step *step, const tm_frame *frame)
     run_combining(step, frame, frame->kernels->scatter_max_rows_f32, frame->kernels->max_row_f32);
 }
 
-static tm_status measure(const tm_planner *planner, tm_step *step, tm_error *error)
+static void measure(const tm_planner *planner, tm_step *step)
 {
-    const tm_shape *source = &step->shape[step->node.operand[0]], *index = &step->shape[step->node.operand[1]];
-    if (index->dtype != TM_I64) return tm_fail(error, TM_UNSUPPORTED, "scatter: native takes int64 indices only");
-    int64_t length = tm_dtype_is_real(source->dtype) ? 1 : (int64_t)tm_dtype_size(source->dtype) / 4;
+    const tm_shape *source = &step->shape[step->node.operand[0]];
+    int64_t length = 1;
     for (int32_t d = 1; d < source->rank; d++) length *= source->dim[d];
     step->size[SOURCES] = source->dim[0];
     step->size[ROWS] = step->shape[step->result].dim[0];
     step->size[LENGTH] = length;
     step->stream = tm_step_bytes(step, step->result) > planner->llc_bytes / 2;
-    return TM_OK;
 }
 
 tm_status tm_plan_scatter(const tm_planner *planner, tm_step *step, tm_error *error)
 {
-    const tm_status status = measure(planner, step, error);
+    (void)error;
+    measure(planner, step);
     step->members = tm_pool_members_for(planner->pool, 2 * tm_step_bytes(step, step->result), 0);
     step->scratch_bytes = (size_t)step->size[ROWS] * sizeof(int64_t);
     step->run = run_scatter;
     TM_USE(planner, step, gather_rows_f32);
-    return status;
+    return TM_OK;
 }
 
-static tm_status plan_combining(const tm_planner *planner, tm_step *step, tm_error *error)
+static void plan_combining(const tm_planner *planner, tm_step *step)
 {
-    tm_status status = measure(planner, step, error);
-    if (status == TM_OK && !tm_dtype_is_real(step->shape[step->result].dtype))
-        status = tm_fail(error, TM_UNSUPPORTED, "scatter_sum and scatter_max: native takes reals only");
+    measure(planner, step);
     const int64_t *size = step->size, table = size[ROWS] * size[LENGTH];
     const double bytes = tm_step_bytes(step, step->node.operand[0]) + tm_step_bytes(step, step->node.operand[1]);
     step->members = tm_pool_members_for(planner->pool, bytes, 0);
@@ -167,23 +164,24 @@ static tm_status plan_combining(const tm_planner *planner, tm_step *step, tm_err
     }
     step->size[PARTS] = parts;
     if (parts > 1) step->scratch_bytes = (size_t)(parts * table) * sizeof(float);
-    return status;
 }
 
 tm_status tm_plan_scatter_sum(const tm_planner *planner, tm_step *step, tm_error *error)
 {
     step->run = run_scatter_sum;
-    const tm_status status = plan_combining(planner, step, error);
+    (void)error;
+    plan_combining(planner, step);
     TM_USE(planner, step, scatter_sum_rows_f32);
     if (step->size[PARTS] > 1) TM_USE(planner, step, add_row_f32);
-    return status;
+    return TM_OK;
 }
 
 tm_status tm_plan_scatter_max(const tm_planner *planner, tm_step *step, tm_error *error)
 {
     step->run = run_scatter_max;
-    const tm_status status = plan_combining(planner, step, error);
+    (void)error;
+    plan_combining(planner, step);
     TM_USE(planner, step, scatter_max_rows_f32);
     if (step->size[PARTS] > 1) TM_USE(planner, step, max_row_f32);
-    return status;
+    return TM_OK;
 }
