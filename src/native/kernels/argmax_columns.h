@@ -2,11 +2,11 @@
  * first.
  *
  * A strip of columns at a time, its best values and their rows (32 bits) in the first-level cache, so memory is read in
- * row order; four rows are compared before the best are written back. length < 2^31. */
+ * row order; eight rows are compared before the best are written back. length < 2^31. */
 #include <math.h>
 #include <stdint.h>
 
-enum { ARGMAX_STRIP = 1024 };
+enum { ARGMAX_STRIP = 1024, ARGMAX_ROWS = 8 };
 
 /* A row wins where it is greater, or NaN, unless the best so far is NaN already. */
 static inline void argmax_row(V v, int32_t row, V *best, I *where)
@@ -16,20 +16,29 @@ static inline void argmax_row(V v, int32_t row, V *best, I *where)
     *where = I_SELECT(wins, I_SET1(row), *where);
 }
 
-static inline void argmax_rows(const float *x, int64_t rows, int64_t stride, int64_t columns, int32_t first,
-                               float *best, int32_t *where)
+/* `rows` (a constant) rows of one vector of columns. Without a NaN among them, plain maxima do: a NaN that is the best
+ * already stays, because nothing is greater and MAX keeps its second operand. */
+static inline void argmax_rows(const float *x, int rows, int64_t stride, M some, int32_t first, float *best,
+                               int32_t *where)
 {
-    for (int64_t c = 0; c < columns; c += W) {
-        const int64_t left = columns - c;
-        const M some = FIRST(left < W ? left : W);
-        V value = LOAD(best + c);
-        I row = I_LOAD((const void *)(where + c));
-        for (int32_t k = 0; k < rows; k++) {
-            argmax_row(LOAD_SOME(x + k * stride + c, some, SET1(-INFINITY)), first + k, &value, &row);
-        }
-        STORE(best + c, value);
-        I_STORE((void *)(where + c), row);
+    V v[ARGMAX_ROWS], value = LOAD(best);
+    I row = I_LOAD((const void *)where);
+    M nan = M_NONE;
+    for (int k = 0; k < rows; k++) {
+        v[k] = LOAD_SOME(x + k * stride, some, SET1(-INFINITY));
+        if (k % 2 == 1) nan = M_OR(nan, UNORDERED(v[k - 1], v[k]));
     }
+    if (rows % 2 == 1) nan = M_OR(nan, UNORDERED(v[rows - 1], v[rows - 1]));
+    if (M_BITS(nan) != 0) {
+        for (int k = 0; k < rows; k++) argmax_row(v[k], first + k, &value, &row);
+    } else {
+        for (int k = 0; k < rows; k++) {
+            row = I_SELECT(GREATER(v[k], value), I_SET1(first + k), row);
+            value = MAX(v[k], value);
+        }
+    }
+    STORE(best, value);
+    I_STORE((void *)where, row);
 }
 
 void NAME(const float *x, int64_t *y, int64_t length, int64_t stride, int64_t columns)
@@ -43,10 +52,18 @@ void NAME(const float *x, int64_t *y, int64_t length, int64_t stride, int64_t co
             I_STORE((void *)(where + c), I_SET1(0));
         }
         int64_t i = 0;
-        for (; i + 4 <= length; i += 4) {
-            argmax_rows(x + from + i * stride, 4, stride, width, (int32_t)i, best, where);
+        for (; i + ARGMAX_ROWS <= length; i += ARGMAX_ROWS) {
+            for (int64_t c = 0; c < width; c += W) {
+                const M some = FIRST(width - c < W ? width - c : W);
+                argmax_rows(x + from + i * stride + c, ARGMAX_ROWS, stride, some, (int32_t)i, best + c, where + c);
+            }
         }
-        for (; i < length; i++) argmax_rows(x + from + i * stride, 1, stride, width, (int32_t)i, best, where);
+        for (; i < length; i++) {
+            for (int64_t c = 0; c < width; c += W) {
+                const M some = FIRST(width - c < W ? width - c : W);
+                argmax_rows(x + from + i * stride + c, 1, stride, some, (int32_t)i, best + c, where + c);
+            }
+        }
         for (int64_t c = 0; c < width; c++) y[from + c] = where[c];
     }
 }

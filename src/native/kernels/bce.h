@@ -1,8 +1,8 @@
 /* Sum of -(t ln p + (1 - t) ln(1 - p)), each logarithm clamped at -100. Template: vec_f32 header and NAME come first.
  *
- * Where all labels of a vector are 0 or 1 and all p within [0, 1], one of the two terms is exactly zero, so one
- * logarithm per element is enough. 1 - p is rounded to q; what was lost, (1 - q) - p, is exact and enters as
- * lost / q. Four vectors are added in float32, then in float64. */
+ * Where all labels of four vectors are 0 or 1 and no p is outside [0, 1], one of the two terms is exactly zero, so one
+ * logarithm per element is enough. 1 - p is rounded to q; what was lost, (1 - q) - p, is exact. It matters only where q
+ * is near 1, so it is added to ln q as it is. Four vectors are added in float32, then in float64. */
 #include "math_f32.h"
 
 /* ln x + correction, at least -100; NaN stays. */
@@ -14,30 +14,28 @@ static inline V log_clamped(V x, V correction)
 
 static inline V log_complement(V p)
 {
-    const V one = SET1(1.0f), q = SUB(one, p);
-    const V lost = SUB(SUB(one, q), p);
-    /* At p = 1 the inverse of q is infinite, but nothing was lost. */
-    const V part = SELECT(EQUAL(lost, SET1(0.0f)), SET1(0.0f), MUL(lost, ABOUT_INVERSE(q)));
-    return log_clamped(q, part);
+    const V q = SUB(SET1(1.0f), p);
+    return log_clamped(q, SUB(SUB(SET1(1.0f), q), p));
 }
 
 static inline V bce_any(V p, V t)
 {
-    const V one = SET1(1.0f);
-    return FMA(t, log_clamped(p, SET1(0.0f)), MUL(SUB(one, t), log_complement(p)));
+    return FMA(t, log_clamped(p, SET1(0.0f)), MUL(SUB(SET1(1.0f), t), log_complement(p)));
 }
 
-/* t ln p + (1 - t) ln(1 - p) */
-static inline V bce_terms(V p, V t)
+/* The same where t is 0 or 1. */
+static inline V bce_label(V p, V t)
 {
-    const V zero = SET1(0.0f), one = SET1(1.0f);
-    const M yes = EQUAL(t, one), no = EQUAL(t, zero);
-    const M outside = M_OR(NOT_AT_MOST(p, one), NOT_AT_MOST(zero, p));
-    if (M_BITS(M_AND_NOT(M_OR(yes, no), outside)) != M_BITS(FIRST(W))) return bce_any(p, t);
-    const V q = SUB(one, p);
-    const V lost = SUB(SUB(one, q), p);
-    const V part = SELECT(M_OR(yes, EQUAL(lost, zero)), zero, MUL(lost, ABOUT_INVERSE(q)));
-    return log_clamped(SELECT(yes, p, q), part);
+    const V one = SET1(1.0f), q = SUB(one, p);
+    const M yes = GREATER(t, SET1(0.5f));
+    return log_clamped(SELECT(yes, p, q), SELECT(yes, SET1(0.0f), SUB(SUB(one, q), p)));
+}
+
+/* Zero in every lane where t - t^2 is +0, so t is 0 or 1, and p - p^2 is not negative, so p is within [0, 1] or NaN. */
+static inline I bce_doubt(V p, V t)
+{
+    const I outside = I_AND(I_FROM_BITS(FNMA(p, p, p)), I_SET1(INT32_MIN));
+    return I_OR(outside, I_FROM_BITS(FNMA(t, t, t)));
 }
 
 double NAME(const float *p, const float *t, int64_t n)
@@ -45,18 +43,22 @@ double NAME(const float *p, const float *t, int64_t n)
     D low = D_ZERO, high = D_ZERO;
     int64_t i = 0;
     for (; i + 4 * W <= n; i += 4 * W) {
-        const V a = bce_terms(LOAD(p + i), LOAD(t + i));
-        const V b = bce_terms(LOAD(p + i + W), LOAD(t + i + W));
-        const V c = bce_terms(LOAD(p + i + 2 * W), LOAD(t + i + 2 * W));
-        const V d = bce_terms(LOAD(p + i + 3 * W), LOAD(t + i + 3 * W));
-        const V sum = ADD(ADD(a, b), ADD(c, d));
+        V v[4];
+        I doubt = I_SET1(0);
+        for (int k = 0; k < 4; k++) doubt = I_OR(doubt, bce_doubt(LOAD(p + i + k * W), LOAD(t + i + k * W)));
+        if (I_ANY(doubt)) {
+            for (int k = 0; k < 4; k++) v[k] = bce_any(LOAD(p + i + k * W), LOAD(t + i + k * W));
+        } else {
+            for (int k = 0; k < 4; k++) v[k] = bce_label(LOAD(p + i + k * W), LOAD(t + i + k * W));
+        }
+        const V sum = ADD(ADD(v[0], v[1]), ADD(v[2], v[3]));
         low = D_ADD(low, D_LOW(sum));
         high = D_ADD(high, D_HIGH(sum));
     }
     for (; i < n; i += W) {
         const M left = FIRST(n - i < W ? n - i : W);
         /* p = t = 1 adds exactly nothing. */
-        const V sum = bce_terms(LOAD_SOME(p + i, left, SET1(1.0f)), LOAD_SOME(t + i, left, SET1(1.0f)));
+        const V sum = bce_any(LOAD_SOME(p + i, left, SET1(1.0f)), LOAD_SOME(t + i, left, SET1(1.0f)));
         low = D_ADD(low, D_LOW(sum));
         high = D_ADD(high, D_HIGH(sum));
     }

@@ -3,6 +3,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifndef MAP_AHEAD
+#define MAP_AHEAD 1024 /* floats from what is computed to what is fetched */
+#endif
+
 void NAME(const float *x, float *y, int64_t n, float parameter, bool stream)
 {
     const V p = SET1(parameter);
@@ -16,6 +20,7 @@ void NAME(const float *x, float *y, int64_t n, float parameter, bool stream)
             i = head;
         }
         for (; i + 4 * W <= n; i += 4 * W) {
+            for (int k = 0; k < 4; k++) PREFETCH(x + i + MAP_AHEAD + k * W);
             const V a = MAP(LOAD(x + i), p), b = MAP(LOAD(x + i + W), p);
             const V c = MAP(LOAD(x + i + 2 * W), p), d = MAP(LOAD(x + i + 3 * W), p);
             STREAM(y + i, a);

@@ -5,11 +5,18 @@
  * that buffer the exponentials are computed twice. Masked lanes hold -inf, whose exponential is 0. */
 #include "math_f32.h"
 
-enum { SOFTMAX_BUFFER = 4096, SOFTMAX_BLOCK = 1024 };
+enum { SOFTMAX_BUFFER = 4096, SOFTMAX_BLOCK = 1024, SOFTMAX_AHEAD = 1024 };
 
 static inline bool softmax_may_stream(const float *y, int64_t length, bool stream)
 {
     return stream && length % W == 0 && (uintptr_t)y % (W * sizeof(float)) == 0;
+}
+
+/* 1 / a for a >= 1, by one step of Newton's iteration; NaN stays. */
+static inline V softmax_inverse(V a)
+{
+    const V r = ABOUT_INVERSE(a);
+    return FMA(FNMA(a, r, SET1(1.0f)), r, r);
 }
 
 /* Rows of 8, GROUPS to a vector. */
@@ -18,9 +25,10 @@ static void softmax_eights(const float *x, float *y, int64_t rows, bool stream)
     int64_t r = 0;
     const bool streams = softmax_may_stream(y, W, stream);
     for (; r + GROUPS <= rows; r += GROUPS) {
+        PREFETCH(x + 8 * r + SOFTMAX_AHEAD);
         const V v = LOAD(x + 8 * r);
         const V e = exp_nonpositive(SUB(v, group_max(v)));
-        const V result = DIV(e, group_sum(e));
+        const V result = MUL(e, softmax_inverse(group_sum(e)));
         if (streams) {
             STREAM(y + 8 * r, result);
         } else {
@@ -31,7 +39,7 @@ static void softmax_eights(const float *x, float *y, int64_t rows, bool stream)
         const M some = FIRST(8 * (rows - r));
         const V v = LOAD_SOME(x + 8 * r, some, SET1(0.0f));
         const V e = exp_nonpositive(SUB(v, group_max(v)));
-        STORE_SOME(y + 8 * r, some, DIV(e, group_sum(e)));
+        STORE_SOME(y + 8 * r, some, MUL(e, softmax_inverse(group_sum(e))));
     }
 }
 
@@ -42,6 +50,7 @@ static inline void softmax_short(const float *x, float *y, int64_t rows, int64_t
     const M some = FIRST(length - last);
     for (int64_t r = 0; r < rows; r++, x += length, y += length) {
         V v[4];
+        for (int k = 0; k < vectors; k++) PREFETCH(x + SOFTMAX_AHEAD + k * W);
         for (int k = 0; k + 1 < vectors; k++) v[k] = LOAD(x + k * W);
         v[vectors - 1] = LOAD_SOME(x + last, some, SET1(-INFINITY));
         V max = v[0];
@@ -79,13 +88,15 @@ static inline float softmax_max(const float *x, int64_t n)
     return REDUCE_MAX(MAX(MAX(a, b), MAX(c, d)));
 }
 
-/* Sum of exp(x - shift), the exponentials also to `e` where that is not NULL: room for whole vectors. */
+/* Sum of exp(x - shift), the exponentials also to `e` where that is not NULL: room for whole vectors. Meanwhile what
+ * lies behind x, the next row or block, is fetched: memory stays busy while this core computes. */
 static inline float softmax_exp(const float *x, float *e, int64_t n, V shift)
 {
     V sum[4] = {SET1(0.0f), SET1(0.0f), SET1(0.0f), SET1(0.0f)};
     int64_t i = 0;
     for (; i + 4 * W <= n; i += 4 * W) {
         for (int k = 0; k < 4; k++) {
+            PREFETCH(x + n + i + k * W);
             const V v = exp_nonpositive(SUB(LOAD(x + i + k * W), shift));
             sum[k] = ADD(sum[k], v);
             if (e) STORE(e + i + k * W, v);

@@ -29,6 +29,7 @@ static inline M first_lanes(int32_t n)
 #define STREAM(p, v)          _mm256_stream_ps(p, v) /* p aligned to a vector */
 #define LOAD_SOME(p, m, fill) _mm256_blendv_ps(fill, _mm256_maskload_ps(p, _mm256_castps_si256(m)), m)
 #define STORE_SOME(p, m, v)   _mm256_maskstore_ps(p, _mm256_castps_si256(m), v)
+#define PREFETCH(p)           _mm_prefetch((const char *)(p), _MM_HINT_T0) /* any address will do */
 #define SET1(a)               _mm256_set1_ps(a)
 #define ADD(a, b)             _mm256_add_ps(a, b)
 #define SUB(a, b)             _mm256_sub_ps(a, b)
@@ -86,6 +87,8 @@ static inline double D_REDUCE(D d)
 #define I_MIN(a, b)       _mm256_min_epi32(a, b)
 #define I_MAX(a, b)       _mm256_max_epi32(a, b)
 #define I_AND(a, b)       _mm256_and_si256(a, b)
+#define I_OR(a, b)        _mm256_or_si256(a, b)
+#define I_ANY(a)          (!_mm256_testz_si256(a, a)) /* a bit is set */
 #define I_XOR(a, b)       _mm256_xor_si256(a, b)
 #define I_SIGN(a)         _mm256_srai_epi32(a, 31) /* all ones where negative */
 #define I_SELECT(m, a, b) _mm256_blendv_epi8(b, a, _mm256_castps_si256(m))

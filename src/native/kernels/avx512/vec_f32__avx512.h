@@ -22,6 +22,7 @@ typedef __mmask16 M;
 #define STREAM(p, v)          _mm512_stream_ps(p, v) /* p aligned to a vector */
 #define LOAD_SOME(p, m, fill) _mm512_mask_loadu_ps(fill, m, p)
 #define STORE_SOME(p, m, v)   _mm512_mask_storeu_ps(p, m, v)
+#define PREFETCH(p)           _mm_prefetch((const char *)(p), _MM_HINT_T0) /* any address will do */
 #define SET1(a)               _mm512_set1_ps(a)
 #define ADD(a, b)             _mm512_add_ps(a, b)
 #define SUB(a, b)             _mm512_sub_ps(a, b)
@@ -63,6 +64,8 @@ typedef __mmask16 M;
 #define I_MIN(a, b)       _mm512_min_epi32(a, b)
 #define I_MAX(a, b)       _mm512_max_epi32(a, b)
 #define I_AND(a, b)       _mm512_and_si512(a, b)
+#define I_OR(a, b)        _mm512_or_si512(a, b)
+#define I_ANY(a)          (_mm512_test_epi32_mask(a, a) != 0) /* a bit is set */
 #define I_XOR(a, b)       _mm512_xor_si512(a, b)
 #define I_SIGN(a)         _mm512_srai_epi32(a, 31) /* all ones where negative */
 #define I_SELECT(m, a, b) _mm512_mask_blend_epi32(m, b, a)
