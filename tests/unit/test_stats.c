@@ -85,6 +85,9 @@ static void student_properties(void **state)
             if (isfinite(t) && fabs(t) < 1e300) CLOSE(tm_student_cdf(t, dfs[i]), ps[k], 1e-9);
         }
     }
+    /* No step where one formula takes over from another. */
+    CLOSE(tm_student_cdf(-9, nextafter(80, 0)), tm_student_cdf(-9, 80), 1e-12);
+    CLOSE(tm_student_cdf(-3, nextafter(1e5, 1e6)), tm_student_cdf(-3, 1e5), 1e-9);
     assert_true(tm_student_cdf(INFINITY, 3) == 1 && tm_student_cdf(-INFINITY, 3) == 0 && tm_student_cdf(0, 3) == 0.5);
 }
 
