@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REASON_WIDTH = 40, CASE_WIDTH = 40, MAX_COLUMNS = 4096 };
+enum { REASON_WIDTH = 40, CASE_WIDTH = 40, TIME_WIDTH = 30, MAX_COLUMNS = 4096 };
 
 /* What a table is drawn from. */
 typedef struct view {
@@ -91,15 +91,14 @@ static void add_time(const view *v, const tm_record_cell *cell, tm_table *table)
                         length ? ": " : "", length, reason, reason[length] ? "..." : "");
         return;
     }
-    char time[32], width[32] = "?", discards[48] = "";
+    char time[32], width[32] = "?";
     tm_report_time(cell->median_ns, time, sizeof time);
     const double half = (cell->ci_high_ns - cell->ci_low_ns) / 2 / cell->median_ns * 100;
     if (isfinite(half)) snprintf(width, sizeof width, half < 9.95 ? "%.1f %%" : "%.0f %%", half);
-    if (cell->discarded > 0) snprintf(discards, sizeof discards, " %lld discarded", (long long)cell->discarded);
     tm_text labels = {0};
     pick_labels(v->record, cell->labels, v->common ? v->common : "", &labels);
-    tm_table_format(table, TM_PAINT_NONE, "%s \u00b1 %s%s%.200s%s", time, width, labels.length ? " " : "",
-                    tm_report_text(labels.data), discards);
+    tm_table_format(table, TM_PAINT_NONE, "%s \u00b1 %s%s%.200s", time, width, labels.length ? " " : "",
+                    tm_report_text(labels.data));
     tm_text_free(&labels);
 }
 
@@ -257,8 +256,8 @@ static void add_limits(const tm_record_machine *machine, tm_text *into)
     bool any = false;
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
         if (!(limits[i].value > 0)) continue;
-        tm_text_format(into, "%s%s %.3g %s", any ? ", " : "- limits measured: ", limits[i].name, limits[i].value,
-                       limits[i].unit);
+        tm_text_format(into, limits[i].value < 100 ? "%s%s %.3g %s" : "%s%s %.0f %s",
+                       any ? ", " : "- limits measured: ", limits[i].name, limits[i].value, limits[i].unit);
         any = true;
     }
     if (any) tm_text_add(into, "\n");
@@ -276,7 +275,7 @@ static void add_backends(const tm_record *record, tm_text *into)
             if (part) tm_text_add(into, part == 1 ? ": " : ", ");
             tm_markdown_add(into, parts[part]);
         }
-        if (backend->threads > 0) {
+        if (backend->threads > 0 && !strstr(parts[2], "thread")) {
             tm_text_format(into, ", %lld thread%s", (long long)backend->threads, backend->threads == 1 ? "" : "s");
         }
         tm_text_add(into, "\n");
@@ -307,6 +306,14 @@ static void add_caption(const tm_record *record, tm_text *into)
     tm_text_add(into, "\n");
     add_limits(&record->machine, into);
     add_backends(record, into);
+}
+
+static void add_discards(const tm_record *record, tm_text *into)
+{
+    int64_t discarded = 0;
+    for (int64_t i = 0; i < record->cell_count; i++) discarded += record->cells[i].discarded;
+    if (discarded == 0) return;
+    tm_text_format(into, "\nVisits repeated because something else used the machine: %lld\n", (long long)discarded);
 }
 
 /* What did not complete, with the whole reason. */
@@ -354,6 +361,7 @@ void tm_report_markdown(const tm_record *record, const tm_report_style *style, t
         add_caption(record, into);
         add_detailed(&v, into);
         add_averages(&v, into);
+        add_discards(record, into);
         add_failures(record, into);
         add_repeat(record, into);
     } else {
@@ -369,6 +377,7 @@ static bool stream_widths(const view *v, const tm_table *header, int **into)
     if (!*into || header->failed) return false;
     for (int i = 0; i < header->columns && i < header->count; i++) {
         (*into)[i] = tm_display_width(header->cells[i].text);
+        if (strstr(header->cells[i].text, "median") && (*into)[i] < TIME_WIDTH) (*into)[i] = TIME_WIDTH;
     }
     if ((*into)[0] < CASE_WIDTH) (*into)[0] = CASE_WIDTH;
     for (int64_t i = 0; i < v->record->cell_count; i++) {
@@ -383,7 +392,7 @@ static void stream(const tm_record *record, const tm_report_style *style, const 
     view v;
     int *widths = NULL;
     tm_table header = {0}, rows = {0};
-    if (!view_open(&v, record, style)) {
+    if (!view_open(&v, record, style) || !(v.common = strdup("QUICK"))) { /* every row of a quick run has it */
         into->failed = true;
         goto done;
     }
