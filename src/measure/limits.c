@@ -91,22 +91,27 @@ static double seconds_since(uint64_t begin)
     return (double)(tm_now_ns() - begin) / 1e9;
 }
 
-/* Touches windows for up to half of the time, reads each a few times, and stays with the fastest. */
+/* Touches windows for up to half of the time, tries each twice with every pattern of memory, and stays with the one
+ * that moved the most in all. */
 static void choose_window(tm_team *team, bench *self, uint64_t begin, double target_ns)
 {
     size_t best = 0;
-    double best_rate = 0;
+    double best_sum = 0;
     for (size_t w = 0; w < self->windows && seconds_since(begin) < self->seconds / 2; w++) {
+        double sum = 0;
         self->window = w;
         tm_team_time(team, touch, self, 1);
-        for (int32_t i = 0; i < 3 * self->job_count; i++) {
-            job trial = self->jobs[i % self->job_count];
-            if (trial.level != MEMORY || trial.probe->kind != TM_PROBE_READ) continue;
-            trial.even_best = 0;
+        for (int32_t i = 0; i < 2 * self->job_count; i++) {
+            job *which = &self->jobs[i % self->job_count];
+            if (which->level != MEMORY) continue;
+            job trial = {which->probe, MEMORY, 0, 0};
             take_turn(team, self, &trial, target_ns, 0);
-            if (trial.even_best > best_rate) best = w;
-            best_rate = fmax(best_rate, trial.even_best);
+            sum += trial.even_best;
+            double *kept = i < self->job_count ? &which->even_best : &which->odd_best;
+            *kept = fmax(*kept, trial.even_best);
         }
+        if (sum > best_sum) best = w;
+        best_sum = fmax(best_sum, sum);
     }
     self->window = best;
 }
