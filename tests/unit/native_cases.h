@@ -171,8 +171,8 @@ static inline uint64_t case_random(uint64_t *state)
 /* Roughly normal; with `special`, one in sixteen is an edge of float32. */
 static inline float case_normal(uint64_t *state, bool special)
 {
-    static const float edges[] = {0.0f,    -0.0f, INFINITY, -INFINITY, NAN,    0x1p-149f,
-                                  -1e-39f, 1e30f, -3e38f,   90.0f,     -104.0f};
+    static const float edges[] = {0.0f,      -0.0f,   INFINITY, -INFINITY, NAN,   -NAN,
+                                  0x1p-149f, -1e-39f, 1e30f,    -3e38f,    90.0f, -104.0f};
     const uint64_t bits = case_random(state);
     if (special && bits % 16 == 3) return edges[(bits >> 8) % (sizeof edges / sizeof *edges)];
     double sum = -2.0;
