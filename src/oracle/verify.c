@@ -126,8 +126,11 @@ static void check_zeros(const tm_judge *judge, const tm_expected *expected, cons
     zero_job job = {.data = got, .width = tm_dtype_size(result->dtype)};
     tm_parallel_for(elements, 1 << 20, judge->problem->threads, count_zeros, &job);
     const double share = (double)atomic_load(&job.zeros) / (double)elements;
-    const double allowed = (double)tally->may_be_zero / (double)tally->checked, units = (double)expected->chosen;
-    const double slack = 5 * sqrt(allowed * (1 - allowed) / units) + 10 / units;
+    /* Elements are drawn independently of each other, but for scatters: there whole rows are zero. */
+    const bool by_rows = tm_op_has(judge->problem->op, TM_ATTRIBUTE_rows);
+    const double draws = (double)(by_rows ? expected->chosen : tally->checked);
+    const double allowed = (double)tally->may_be_zero / (double)tally->checked;
+    const double slack = 5 * sqrt(allowed * (1 - allowed) / draws) + 10 / draws;
     if (share <= allowed + slack) return;
     into->grade = TM_GRADE_FAIL;
     snprintf(into->reason, sizeof into->reason, "%.4g %% of the output are zeros, the oracle's sample has %.4g %%",

@@ -129,7 +129,7 @@ static inline void honest_sdpa(const honest *h)
         for (int64_t j = 0; j < seen; j++) {
             float dot = 0;
             for (int64_t i = 0; i < d; i++) dot = h->store(dot + h->x[row * d + i] * h->y[(group * keys + j) * d + i]);
-            score[j] = dot / sqrtf((float)d);
+            score[j] = isnan(h->attributes->scale) ? dot / sqrtf((float)d) : dot * (float)h->attributes->scale;
             max = fmaxf(max, score[j]);
         }
         for (int64_t j = 0; j < seen; j++) sum += score[j] = expf(score[j] - max);

@@ -270,12 +270,12 @@ static void nan_and_order(void **state)
     fixture_close(&f);
 
     f = fixture_open("scatter_max/2x2,3");
-    const float source[] = {-1, 5, NAN, 7, -3, 6};
+    const float source[] = {NAN, 5, -2, 7, -3, 6};
     const int64_t index[] = {0, 1, 0};
     memcpy(f.input[0], source, sizeof source);
     memcpy(f.input[1], index, sizeof index);
     out = evaluate(&f);
-    assert_true(out[0] == 0 && out[1] == 6 && isnan(out[2]) && out[3] == 7);
+    assert_true(isnan(out[0]) && out[1] == 6 && out[2] == 0 && out[3] == 7);
     free(out);
     fixture_close(&f);
 
@@ -286,6 +286,24 @@ static void nan_and_order(void **state)
     assert_true(isnan(out[0]) && out[1] == 0 && out[2] == 2);
     free(out);
     fixture_close(&f);
+}
+
+static void long_sums_keep_small_terms(void **state)
+{
+    (void)state;
+    static const char *const ids[] = {"sum_all/4096", "sum/1x4096/axis=1"};
+    for (int i = 0; i < 2; i++) {
+        fixture f = fixture_open(ids[i]);
+        float *x = f.input[0];
+        memset(x, 0, 4096 * sizeof *x);
+        x[0] = 0x1p100f;
+        x[1500] = 1;
+        x[3000] = -0x1p100f;
+        double *out = evaluate(&f);
+        assert_true(out[0] == 1);
+        free(out);
+        fixture_close(&f);
+    }
 }
 
 static void indices_are_checked(void **state)
@@ -490,15 +508,11 @@ static void several_nodes_are_judged_as_a_layer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(agrees_with_double_double),
-        cmocka_unit_test(integers_are_exact),
-        cmocka_unit_test(extreme_inputs_stay_finite),
-        cmocka_unit_test(nan_and_order),
-        cmocka_unit_test(indices_are_checked),
-        cmocka_unit_test(samples_reach_every_region),
-        cmocka_unit_test(cached_values_are_the_computed_ones),
-        cmocka_unit_test(quick_values_are_not_cached),
-        cmocka_unit_test(several_nodes_are_judged_as_a_layer),
+        cmocka_unit_test(agrees_with_double_double),   cmocka_unit_test(integers_are_exact),
+        cmocka_unit_test(extreme_inputs_stay_finite),  cmocka_unit_test(nan_and_order),
+        cmocka_unit_test(long_sums_keep_small_terms),  cmocka_unit_test(indices_are_checked),
+        cmocka_unit_test(samples_reach_every_region),  cmocka_unit_test(cached_values_are_the_computed_ones),
+        cmocka_unit_test(quick_values_are_not_cached), cmocka_unit_test(several_nodes_are_judged_as_a_layer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS = 64, ROWS = 8, NARROW_BLOCK = 256, PIXEL_BLOCK = 2048 };
+enum { COLUMNS = 64, ROWS = 8, NARROW_BLOCK = 256, DEPTH = 64, PIXEL_BLOCK = 2048 };
 static const double ns_per_product = 0.4;
 
 tm_contraction tm_view_contraction(const tm_problem *problem)
@@ -45,12 +45,13 @@ static void product_layout(const tm_problem *problem, tm_layout *into)
 {
     const tm_matmul_view v = tm_view_contraction(problem).view;
     const int64_t rows = rows_per_unit(v.n);
-    const size_t scratch = (size_t)tm_least(v.n, COLUMNS) + ROWS;
+    const size_t scratch = DEPTH * (size_t)(tm_least(v.n, COLUMNS) + 1);
     if (v.n < COLUMNS)
         tm_layout_blocks(into, v.batch, v.m * v.n, rows * tm_most(v.n, 1), scratch);
     else
         tm_layout_blocks(into, v.batch * v.m, v.n, COLUMNS, scratch);
-    into->cost_ns = (double)(v.batch * v.m * v.n) * (10 + (double)v.k * ns_per_product);
+    const double narrow = 8 / (double)tm_most(1, tm_least(v.n, 8)); /* vectors are not filled */
+    into->cost_ns = (double)(v.batch * v.m * v.n) * (10 + (double)v.k * ns_per_product * narrow);
 }
 
 /* want = A B (+ bias), size = sqrt(k) norm of the products; the unit is `rows` rows by `columns` columns of a batch. */
@@ -63,15 +64,18 @@ static void oracle_product(const tm_problem *problem, const tm_unit *unit, doubl
                   columns = tm_least(v.n, COLUMNS) < unit->count ? tm_least(v.n, COLUMNS) : unit->count;
     const int64_t rows = unit->count / columns;
     const int64_t a = tm_contraction_a(&c, batch) + row % v.m * v.k, b = tm_contraction_b(&c, batch) + column;
-    double *right = scratch, *left = scratch + tm_least(v.n, COLUMNS);
+    double *right = scratch, *left = scratch + DEPTH * columns;
 
     memset(want, 0, (size_t)unit->count * sizeof *want);
     memset(size, 0, (size_t)unit->count * sizeof *size);
-    for (int64_t k = 0; k < v.k; k++) {
-        tm_source_read(c.b, b + k * v.n, columns, 1, right);
-        tm_source_read(c.a, a + k, rows, v.k, left);
+    for (int64_t at = 0; at < v.k; at += DEPTH) {
+        const int64_t depth = tm_least(DEPTH, v.k - at);
+        for (int64_t k = 0; k < depth; k++) tm_source_read(c.b, b + (at + k) * v.n, columns, 1, right + k * columns);
         for (int64_t i = 0; i < rows; i++) {
-            tm_accumulate(left[i], right, columns, want + i * columns, size + i * columns);
+            tm_source_read(c.a, a + i * v.k + at, depth, 1, left);
+            for (int64_t k = 0; k < depth; k++) {
+                tm_accumulate(left[k], right + k * columns, columns, want + i * columns, size + i * columns);
+            }
         }
     }
     if (c.bias) tm_source_read(c.bias, column, columns, 1, right);
