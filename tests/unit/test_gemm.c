@@ -2,6 +2,9 @@
  * alone: edges of tiles, strides, NaN around the operands, nothing written outside. */
 #include "native_run.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 /* A contraction's error against 16 u S, S = sqrt(k) norm2 of the products. */
 typedef struct contraction {
     double sum, squares;
@@ -229,16 +232,30 @@ static void infinite_values(tm_isa isa, int32_t threads)
     free(in[0].data), free(in[1].data), free(in[2].data), free(y.data);
 }
 
+/* Memory whose end is the end of what may be read: the page behind it faults. */
+static float *guarded(int64_t floats, void **pages, size_t *bytes)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), wanted = (size_t)floats * sizeof(float);
+    *bytes = (wanted + page - 1) / page * page + page;
+    *pages = mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(*pages != MAP_FAILED);
+    assert_int_equal(mprotect((char *)*pages + *bytes - page, page, PROT_NONE), 0);
+    return (float *)(void *)((char *)*pages + *bytes - page - wanted);
+}
+
 /* One strip in a sea of NaN: A, B and bias are read only where they are, C written only where it is. */
 static void check_strip(const tm_gemm_kernels *gemm, int32_t rows, int64_t columns, int64_t k, bool packed, bool add)
 {
     enum { SEGMENTS = 2, PAD = 3 };
     const int64_t a_row = SEGMENTS * k + PAD, b_row = packed ? gemm->nr : columns + PAD, c_row = columns + PAD;
     const int64_t panels = (columns + gemm->nr - 1) / gemm->nr, depth = SEGMENTS * k;
-    const int64_t b_floats = packed ? panels * depth * gemm->nr : depth * b_row + PAD;
-    float *a = malloc((size_t)(rows * a_row) * sizeof *a), *b = malloc((size_t)(b_floats + 1) * sizeof *b);
+    const int64_t b_floats = packed ? panels * depth * gemm->nr : (depth - 1) * b_row + columns;
+    const int64_t a_floats = (rows - 1) * a_row + depth;
+    void *a_pages, *b_pages;
+    size_t a_bytes, b_bytes;
+    float *a = guarded(a_floats, &a_pages, &a_bytes), *b = guarded(b_floats, &b_pages, &b_bytes);
     float *c = malloc((size_t)(rows * c_row) * sizeof *c), *bias = malloc((size_t)columns * sizeof *bias);
-    for (int64_t i = 0; i < rows * a_row; i++) a[i] = i % a_row < depth ? (float)(i * 7 % 11 - 5) : NAN;
+    for (int64_t i = 0; i < a_floats; i++) a[i] = i % a_row < depth ? (float)(i * 7 % 11 - 5) : NAN;
     for (int64_t i = 0; i < b_floats; i++) b[i] = NAN;
     for (int64_t p = 0; p < depth; p++) {
         for (int64_t j = 0; j < columns; j++)
@@ -275,7 +292,7 @@ static void check_strip(const tm_gemm_kernels *gemm, int32_t rows, int64_t colum
             fail_msg("strip %d x %lld k %lld: %g, not %g", rows, (long long)columns, (long long)k, (double)c[i],
                      (double)want);
     }
-    free(a), free(b), free(c), free(bias);
+    munmap(a_pages, a_bytes), munmap(b_pages, b_bytes), free(c), free(bias);
 }
 
 static void strips(tm_isa isa, int32_t threads)
