@@ -16,16 +16,19 @@ static inline void argmax_row(V v, int32_t row, V *best, I *where)
     *where = I_SELECT(wins, I_SET1(row), *where);
 }
 
-/* `rows` (a constant) rows of one vector of columns. Without a NaN among them, plain maxima do: a NaN that is the best
- * already stays, because nothing is greater and MAX keeps its second operand. */
-static inline void argmax_rows(const float *x, int rows, int64_t stride, M some, int32_t first, float *best,
-                               int32_t *where)
+/* `rows` (a constant) rows of one vector of columns, `columns` of its lanes. Without a NaN among them, plain maxima do:
+ * a NaN that is the best already stays, because nothing is greater and MAX keeps its second operand. The same columns
+ * of the rows that come next are fetched meanwhile. */
+static inline __attribute__((always_inline)) void argmax_rows(const float *x, int rows, int64_t stride, int64_t columns,
+                                                              int32_t first, float *best, int32_t *where)
 {
+    const M some = FIRST(columns < W ? columns : W);
     V v[ARGMAX_ROWS], value = LOAD(best);
     I row = I_LOAD((const void *)where);
     M nan = M_NONE;
     for (int k = 0; k < rows; k++) {
-        v[k] = LOAD_SOME(x + k * stride, some, SET1(-INFINITY));
+        PREFETCH(x + (rows + k) * stride);
+        v[k] = columns < W ? LOAD_SOME(x + k * stride, some, SET1(-INFINITY)) : LOAD(x + k * stride);
         if (k % 2 == 1) nan = M_OR(nan, UNORDERED(v[k - 1], v[k]));
     }
     if (rows % 2 == 1) nan = M_OR(nan, UNORDERED(v[rows - 1], v[rows - 1]));
@@ -41,6 +44,15 @@ static inline void argmax_rows(const float *x, int rows, int64_t stride, M some,
     I_STORE((void *)where, row);
 }
 
+/* `rows` rows of a strip. */
+static inline __attribute__((always_inline)) void
+argmax_strip(const float *x, int rows, int64_t stride, int64_t columns, int32_t first, float *best, int32_t *where)
+{
+    int64_t c = 0;
+    for (; c + W <= columns; c += W) argmax_rows(x + c, rows, stride, W, first, best + c, where + c);
+    if (c < columns) argmax_rows(x + c, rows, stride, columns - c, first, best + c, where + c);
+}
+
 void NAME(const float *x, int64_t *y, int64_t length, int64_t stride, int64_t columns)
 {
     float best[ARGMAX_STRIP];
@@ -53,17 +65,9 @@ void NAME(const float *x, int64_t *y, int64_t length, int64_t stride, int64_t co
         }
         int64_t i = 0;
         for (; i + ARGMAX_ROWS <= length; i += ARGMAX_ROWS) {
-            for (int64_t c = 0; c < width; c += W) {
-                const M some = FIRST(width - c < W ? width - c : W);
-                argmax_rows(x + from + i * stride + c, ARGMAX_ROWS, stride, some, (int32_t)i, best + c, where + c);
-            }
+            argmax_strip(x + from + i * stride, ARGMAX_ROWS, stride, width, (int32_t)i, best, where);
         }
-        for (; i < length; i++) {
-            for (int64_t c = 0; c < width; c += W) {
-                const M some = FIRST(width - c < W ? width - c : W);
-                argmax_rows(x + from + i * stride + c, 1, stride, some, (int32_t)i, best + c, where + c);
-            }
-        }
+        for (; i < length; i++) argmax_strip(x + from + i * stride, 1, stride, width, (int32_t)i, best, where);
         for (int64_t c = 0; c < width; c++) y[from + c] = where[c];
     }
 }

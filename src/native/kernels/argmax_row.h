@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { ARGMAX_BLOCK = 4096 };
+enum { ARGMAX_BLOCK = 4096, ARGMAX_AHEAD = 1024 }; /* floats; the latter from what is compared to what is fetched */
 
 /* The first place of `value` (NaN: of any NaN) in x, which has it. Four vectors are tested before a branch. */
 static inline int64_t argmax_find(const float *x, int64_t n, float value)
@@ -36,6 +36,7 @@ static inline float argmax_value(const float *x, int64_t n)
     M nan = M_NONE;
     int64_t i = 0;
     for (; i + 4 * W <= n; i += 4 * W) {
+        for (int k = 0; k < 4; k++) PREFETCH(x + i + ARGMAX_AHEAD + k * W);
         const V p = LOAD(x + i), q = LOAD(x + i + W), r = LOAD(x + i + 2 * W), s = LOAD(x + i + 3 * W);
         nan = M_OR(nan, M_OR(UNORDERED(p, q), UNORDERED(r, s)));
         a = MAX(a, p);
