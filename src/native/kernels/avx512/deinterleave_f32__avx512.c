@@ -5,6 +5,8 @@
 
 #include <immintrin.h>
 
+#define UNROLL _Pragma("GCC unroll 16")
+
 enum { FEW = 4 };
 
 static __mmask16 first_lanes(int64_t lanes)
@@ -32,10 +34,11 @@ static void collect_few(const float *x, int64_t channels, int64_t pixels, float 
 }
 
 /* Sixteen rows of sixteen, transposed: pairs, quads within 128 bits, then the 128-bit pieces. */
-static void transpose(__m512 r[16])
+static inline __attribute__((always_inline)) void transpose(__m512 r[16])
 {
     __m512 t[16];
-    for (int i = 0; i < 16; i += 4) {
+    UNROLL for (int i = 0; i < 16; i += 4)
+    {
         const __m512 a = _mm512_unpacklo_ps(r[i], r[i + 1]), b = _mm512_unpackhi_ps(r[i], r[i + 1]);
         const __m512 c = _mm512_unpacklo_ps(r[i + 2], r[i + 3]), d = _mm512_unpackhi_ps(r[i + 2], r[i + 3]);
         t[i] = _mm512_shuffle_ps(a, c, 0x44);
@@ -43,7 +46,8 @@ static void transpose(__m512 r[16])
         t[i + 2] = _mm512_shuffle_ps(b, d, 0x44);
         t[i + 3] = _mm512_shuffle_ps(b, d, 0xEE);
     }
-    for (int i = 0; i < 4; i++) {
+    UNROLL for (int i = 0; i < 4; i++)
+    {
         const __m512 a = _mm512_shuffle_f32x4(t[i], t[i + 4], 0x88), b = _mm512_shuffle_f32x4(t[i], t[i + 4], 0xDD);
         const __m512 c = _mm512_shuffle_f32x4(t[i + 8], t[i + 12], 0x88);
         const __m512 d = _mm512_shuffle_f32x4(t[i + 8], t[i + 12], 0xDD);
@@ -58,9 +62,11 @@ static void transpose_block(const float *x, int64_t row, int64_t pixels, int64_t
 {
     const __mmask16 mask = first_lanes(channels);
     __m512 r[16];
-    for (int i = 0; i < 16; i++) r[i] = i < pixels ? _mm512_maskz_loadu_ps(mask, x + i * row) : _mm512_setzero_ps();
+    UNROLL for (int i = 0; i < 16; i++) r[i] =
+        _mm512_maskz_loadu_ps(i < pixels ? mask : 0, i < pixels ? x + i * row : x);
     transpose(r);
-    for (int c = 0; c < 16; c++) {
+    UNROLL for (int c = 0; c < 16; c++)
+    {
         if (c < channels) _mm512_storeu_ps(planes + c * plane, r[c]);
     }
 }
@@ -69,6 +75,7 @@ void tm_deinterleave_f32__avx512(const float *x, int64_t channels, int64_t width
 {
     for (int64_t i = 0; i < width; i += 16, x += 16 * channels, planes += 16) {
         const int64_t pixels = width - i < 16 ? width - i : 16;
+        for (int64_t e = 0; e < 16 * channels; e += 16) __builtin_prefetch(x + width * channels + e, 0, 2);
         if (channels <= FEW) {
             collect_few(x, channels, pixels, planes, plane);
             continue;
