@@ -56,10 +56,10 @@ typedef void (*tm_accumulate_kernel)(float *y, const float *x, int64_t n);
 typedef void (*tm_widen_kernel)(const uint16_t *x, float *y, int64_t n);
 typedef void (*tm_narrow_kernel)(const float *x, uint16_t *y, int64_t n); /* round to nearest even */
 
-/* C (rows x columns) = A B [+ bias] [+ C], A in place or packed. Strides are in floats. Element (i, p) of segment g of A is
- * a[g * a_segment + i * a_row + p * a_step]; the contraction runs over `segments` times `k`, and B's rows follow each other
- * through all segments (a plain product has one; a convolution has one per row of its window).
- * b_panel = 0: B is in place, row p at b + p * b_row. Otherwise B is packed in panels of nr columns (b_row = nr), zero-padded,
+/* C (rows x columns) = A B [+ bias] [+ C], A in place or packed. Strides are in floats. Element (i, p) of segment g of
+ * A is a[g * a_segment + i * a_row + p * a_step]; the contraction runs over `segments` times `k`, and B's rows follow
+ * each other through all segments (a plain product has one; a convolution has one per row of its window). b_panel = 0:
+ * B is in place, row p at b + p * b_row. Otherwise B is packed in panels of nr columns (b_row = nr), zero-padded,
  * b_panel floats apart. Nothing outside rows and columns is read of A, of B in place, or written. */
 typedef struct tm_gemm_strip {
     const float *a;
@@ -89,8 +89,8 @@ typedef struct tm_gemm_dot {
     const float *bias;
     float scale;
     bool accumulate;
-    const float *ahead; /* what comes next, to be prefetched meanwhile, ahead_step (at most 32) floats with each vector of
-                         * the contraction of each block; or NULL */
+    const float *ahead; /* what comes next, to be prefetched meanwhile, ahead_step (at most 32) floats with each vector
+                         * of the contraction of each block; or NULL */
     int64_t ahead_step;
 } tm_gemm_dot;
 
@@ -108,9 +108,9 @@ static inline int64_t tm_gemm_dot_steps(const tm_gemm_dot *dot, const tm_gemm_ke
     return down * (dot->columns / gemm->dot_columns) * dot->segments * (dot->k / gemm->width);
 }
 
-/* One output row of a convolution with few filters: lanes run along the pixels. `planes[r]` is row r of the window, one plane
- * per channel, `plane` floats apart, readable for tm_conv_planar_slack floats beyond the input's width. `weights` are
- * [kernel_height][kernel_width][channels][filters]. y[pixel * filters + filter] is written. */
+/* One output row of a convolution with few filters: lanes run along the pixels. `planes[r]` is row r of the window, one
+ * plane per channel, `plane` floats apart, readable for tm_conv_planar_slack floats beyond the input's width. `weights`
+ * are [kernel_height][kernel_width][channels][filters]. y[pixel * filters + filter] is written. */
 typedef struct tm_conv_planar {
     const float *const *planes;
     int64_t plane;
