@@ -379,6 +379,76 @@ static void children_of_a_worker_go_with_it(void **state)
     }
 }
 
+/* An execution that writes nothing leaves NaN, not the result of the one before. */
+static void outputs_are_poisoned(void **state)
+{
+    (void)state;
+    test_rig rig;
+    double ns;
+    rig_prepare(&rig, "nothing\n");
+    assert_ok(tm_worker_call(rig.worker, 0, 5.0, &ns));
+    assert_ok(tm_worker_read(rig.worker, tensor_bytes));
+    const float *outputs = tm_shared_outputs(rig.shared, tensor_bytes);
+    for (int i = 0; i < COUNT; i++) assert_true(isnan(outputs[i]));
+    rig_end(&rig);
+}
+
+/* A file of /proc/PID, zero bytes as line ends. */
+static void read_proc(int32_t pid, const char *name, char *into, size_t capacity)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    const size_t got = fread(into, 1, capacity - 1, file);
+    fclose(file);
+    for (size_t i = 0; i < got; i++) into[i] = into[i] ? into[i] : '\n';
+    into[got] = '\0';
+}
+
+/* What follows `name` in a text of lines. */
+static const char *after(const char *text, const char *name)
+{
+    const char *at = strstr(text, name);
+    if (!at) fail_msg("no %s", name);
+    return at + strlen(name);
+}
+
+static void process_is_set_up(void **state)
+{
+    (void)state;
+    enum { INCARNATIONS = 4 };
+    static char text[1 << 17];
+    size_t padding[INCARNATIONS];
+    long offset[INCARNATIONS];
+    test_rig rig;
+    assert_ok(rig_start(&rig, "m", "", 1));
+    for (int32_t i = 0; i < INCARNATIONS; i++) {
+        tm_worker *worker;
+        const tm_worker_setup setup = {
+            .spec = &rig.spec, .threads = 1, .incarnation = i, .shared = rig.shared, .open_timeout_s = 30.0};
+        assert_ok(tm_worker_start(&setup, &worker, &rig.info));
+        const int32_t pid = tm_worker_pid(worker);
+        read_proc(pid, "environ", text, sizeof text);
+        padding[i] = strcspn(after(text, "TENSORMARK_PADDING="), "\n");
+        offset[i] = strtol(after(text, "TENSORMARK_OFFSET="), NULL, 10);
+        assert_true(padding[i] < 4096 && offset[i] >= 0 && offset[i] < 4096 && offset[i] % 64 == 0);
+        assert_int_equal(strtol(after(text, "OMP_NUM_THREADS="), NULL, 10), 1);
+        read_proc(pid, "oom_score_adj", text, sizeof text);
+        assert_string_equal(text, "1000\n");
+        read_proc(pid, "limits", text, sizeof text);
+        assert_int_equal(strtol(after(text, "Max core file size"), NULL, 10), 0);
+        assert_int_equal(strtol(after(text, "Max file size"), NULL, 10), 4294967296);
+        read_proc(pid, "status", text, sizeof text);
+        assert_null(strpbrk(strtok(strstr(text, "Cpus_allowed_list:"), "\n"), ",-")); /* one CPU */
+        assert_int_equal(getpgid(pid), pid);
+        tm_worker_free(worker);
+    }
+    assert_true(padding[0] != padding[1] || padding[1] != padding[2]);
+    assert_true(offset[0] != offset[1] || offset[1] != offset[2] || offset[2] != offset[3]);
+    rig_end(&rig);
+}
+
 static void library_is_held_back(void **state)
 {
     (void)state;
@@ -461,6 +531,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(pause_stops_the_process),
         cmocka_unit_test(workers_die_with_their_parent),
         cmocka_unit_test(children_of_a_worker_go_with_it),
+        cmocka_unit_test(outputs_are_poisoned),
+        cmocka_unit_test(process_is_set_up),
         cmocka_unit_test(library_is_held_back),
         cmocka_unit_test(probe_tells),
     };
