@@ -11,7 +11,8 @@ enum { FEW = 4 };
 
 static __mmask16 first_lanes(int64_t lanes)
 {
-    return lanes >= 16 ? (__mmask16)0xFFFF : lanes <= 0 ? (__mmask16)0 : (__mmask16)((1u << (uint32_t)lanes) - 1u);
+    if (lanes <= 0) return 0;
+    return (__mmask16)(lanes >= 16 ? 0xFFFFu : (1u << (uint32_t)lanes) - 1u);
 }
 
 static void collect_few(const float *x, int64_t channels, int64_t pixels, float *planes, int64_t plane)
@@ -63,7 +64,7 @@ static void transpose_block(const float *x, int64_t row, int64_t pixels, int64_t
     const __mmask16 mask = first_lanes(channels);
     __m512 r[16];
     UNROLL for (int i = 0; i < 16; i++) r[i] =
-        _mm512_maskz_loadu_ps(i < pixels ? mask : 0, i < pixels ? x + i * row : x);
+        _mm512_maskz_loadu_ps((__mmask16)(i < pixels ? mask : 0u), i < pixels ? x + i * row : x);
     transpose(r);
     UNROLL for (int c = 0; c < 16; c++)
     {
