@@ -112,13 +112,28 @@ static size_t own_environment(const tm_process_setup *setup, const char *mark, c
     return used;
 }
 
-static void set_limit(int which, rlim_t most)
+static struct rlimit lowered(struct rlimit limit, rlim_t most)
 {
-    struct rlimit limit;
-    if (getrlimit(which, &limit) != 0) return;
     if (limit.rlim_max > most) limit.rlim_max = most;
     if (limit.rlim_cur > limit.rlim_max) limit.rlim_cur = limit.rlim_max;
-    setrlimit(which, &limit);
+    return limit;
+}
+
+/* No core files, 4096 open files, 4 GiB in a file, and the prepared number of processes. */
+static void set_limits(const child_plan *plan)
+{
+    const struct rlimit none = {0, 0};
+    struct rlimit limit;
+    setrlimit(RLIMIT_CORE, &none);
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit = lowered(limit, 4096);
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0) {
+        limit = lowered(limit, (rlim_t)4 << 30);
+        setrlimit(RLIMIT_FSIZE, &limit);
+    }
+    setrlimit(RLIMIT_NPROC, &plan->processes);
 }
 
 static void write_small(const char *path, const char *text)
@@ -137,10 +152,7 @@ static void child_run(const child_plan *plan)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != plan->parent) _exit(126);
     write_small("/proc/self/oom_score_adj", "1000");
-    set_limit(RLIMIT_CORE, 0);
-    set_limit(RLIMIT_NOFILE, 4096);
-    set_limit(RLIMIT_FSIZE, (rlim_t)4 << 30);
-    setrlimit(RLIMIT_NPROC, &plan->processes);
+    set_limits(plan);
     if (CPU_COUNT(&plan->cpus) > 0) sched_setaffinity(0, sizeof plan->cpus, &plan->cpus);
 
     const int nothing = open("/dev/null", O_RDONLY);
@@ -167,10 +179,7 @@ static struct rlimit process_limit(void)
     struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
     struct sysinfo info;
     if (getrlimit(RLIMIT_NPROC, &limit) != 0 || sysinfo(&info) != 0) return limit;
-    const rlim_t most = (rlim_t)info.procs + 1024;
-    if (limit.rlim_max > most) limit.rlim_max = most;
-    if (limit.rlim_cur > limit.rlim_max) limit.rlim_cur = limit.rlim_max;
-    return limit;
+    return lowered(limit, (rlim_t)info.procs + 1024);
 }
 
 /* A copy of `file` out of the way of the numbers that the worker gets. */
