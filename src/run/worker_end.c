@@ -2,15 +2,11 @@
  * reason names the signal and not the closed socket. */
 #include "run/worker_end.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 void tm_log_text(const tm_process *process, tm_text *into)
 {
@@ -99,18 +95,4 @@ tm_outcome tm_worker_end(tm_process *process, tm_cell_status status, const char 
     }
     add_last_line(process, outcome.reason, sizeof outcome.reason);
     return outcome;
-}
-
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
-{
-    (void)info;
-    (void)type;
-    (void)where;
-    remove(path);
-    return 0;
-}
-
-void tm_remove_scratch(const char *path)
-{
-    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }

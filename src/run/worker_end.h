@@ -1,4 +1,4 @@
-/* What is left of a worker: why it ended, what it last said, its folder. */
+/* What is left of a worker: why it ended, what it last said. */
 #ifndef TM_RUN_WORKER_END_H
 #define TM_RUN_WORKER_END_H
 
@@ -10,8 +10,5 @@ tm_outcome tm_worker_end(tm_process *process, tm_cell_status status, const char 
 
 /* Appends the last 64 KiB of stdout and stderr, visible characters and line ends only. */
 void tm_log_text(const tm_process *process, tm_text *into);
-
-/* Removes a worker's folder and what is in it; never follows a link out of it. */
-void tm_remove_scratch(const char *path);
 
 #endif

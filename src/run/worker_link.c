@@ -4,6 +4,7 @@
 #include "run/worker_link.h"
 #include "base/clock.h"
 #include "run/protocol.h"
+#include "run/scratch.h"
 #include "run/spawn.h"
 #include "run/worker_end.h"
 
@@ -209,15 +210,6 @@ static uint64_t layout_of(const tm_worker_setup *setup)
     return tm_hash_bytes(parts, sizeof parts);
 }
 
-static void make_scratch(tm_worker *worker, const tm_backend_spec *spec)
-{
-    if (!spec->library[0]) return; /* the engine writes no files */
-    const char *base = getenv("TMPDIR");
-    const int length = snprintf(worker->scratch, sizeof worker->scratch, "%s/tensormark-XXXXXX",
-                                base && base[0] == '/' ? base : "/tmp");
-    if (length < 0 || (size_t)length >= sizeof worker->scratch || !mkdtemp(worker->scratch)) worker->scratch[0] = '\0';
-}
-
 static tm_outcome start_once(const tm_worker_setup *setup, tm_request *open, tm_worker **into, tm_answer *answer)
 {
     tm_outcome outcome = {.status = TM_CELL_OOM, .reason = "out of memory for a worker"};
@@ -225,7 +217,8 @@ static tm_outcome start_once(const tm_worker_setup *setup, tm_request *open, tm_
     if (!worker) return outcome;
     worker->shared = setup->shared;
     worker->threads = setup->threads;
-    make_scratch(worker, setup->spec);
+    /* The engine writes no files. */
+    if (setup->spec->library[0]) tm_scratch_make(worker->scratch, sizeof worker->scratch);
     snprintf(open->scratch, sizeof open->scratch, "%s", worker->scratch);
     const uint64_t layout = layout_of(setup);
     const tm_process_setup process = {.shared = setup->shared,
@@ -316,7 +309,7 @@ void tm_worker_free(tm_worker *worker)
     }
     tm_process_end(&worker->process);
     tm_process_close(&worker->process);
-    if (worker->scratch[0]) tm_remove_scratch(worker->scratch);
+    tm_scratch_remove(worker->scratch);
     tm_text_free(&worker->log);
     free(worker->payload);
     free(worker);

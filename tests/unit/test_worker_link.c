@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -449,6 +450,28 @@ static void process_is_set_up(void **state)
     rig_end(&rig);
 }
 
+/* The folder of a living worker is there; those of a dead process are removed by the next worker. */
+static void scratch_folders_come_and_go(void **state)
+{
+    (void)state;
+    static char text[1 << 17];
+    char left[64];
+    test_rig rig;
+    const pid_t gone = fork();
+    if (gone == 0) _exit(0);
+    waitpid(gone, NULL, 0);
+    snprintf(left, sizeof left, "/tmp/tensormark-%d-abcdef", (int)gone);
+    assert_int_equal(mkdir(left, 0700), 0);
+    setenv("TMPDIR", "/tmp", 1);
+    assert_ok(rig_start(&rig, "m", "", 1));
+    assert_int_not_equal(access(left, F_OK), 0);
+    read_proc(tm_worker_pid(rig.worker), "environ", text, sizeof text);
+    char *own = strtok(strstr(text, "TMPDIR=/tmp/tensormark-"), "\n") + strlen("TMPDIR=");
+    assert_int_equal(access(own, F_OK), 0);
+    rig_end(&rig);
+    assert_int_not_equal(access(own, F_OK), 0);
+}
+
 static void library_is_held_back(void **state)
 {
     (void)state;
@@ -533,6 +556,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(children_of_a_worker_go_with_it),
         cmocka_unit_test(outputs_are_poisoned),
         cmocka_unit_test(process_is_set_up),
+        cmocka_unit_test(scratch_folders_come_and_go),
         cmocka_unit_test(library_is_held_back),
         cmocka_unit_test(probe_tells),
     };
