@@ -5,7 +5,7 @@
  * that buffer the exponentials are computed twice. Masked lanes hold -inf, whose exponential is 0. */
 #include "math_f32.h"
 
-enum { SOFTMAX_BUFFER = 4096, SOFTMAX_BLOCK = 1024, SOFTMAX_AHEAD = 1024 };
+enum { SOFTMAX_BUFFER = 4096, SOFTMAX_BLOCK = 1024, SOFTMAX_AHEAD = 1024, SOFTMAX_STRIP = 4 };
 
 static inline bool softmax_may_stream(const float *y, int64_t length, bool stream)
 {
@@ -204,32 +204,64 @@ void KERNEL(softmax_apply_f32)(const float *x, float *y, int64_t n, float max, f
     }
 }
 
-/* A vector of columns at a time: their rows fit the second-level cache for all but very long axes. Sums of 64 rows are
- * added up apart, which keeps their rounding small. */
-static inline void softmax_strip(const float *x, float *y, int64_t length, int64_t stride, M some)
+/* `vectors` (a constant) of columns at a time, so that each row gives whole cache lines; the last has only the lanes
+ * `some`. Their rows fit the second-level cache for all but very long axes. Sums of 64 rows are added up apart, which
+ * keeps their rounding small. */
+static inline __attribute__((always_inline)) void softmax_strip(const float *x, float *y, int64_t length,
+                                                                int64_t stride, int vectors, M some)
 {
     enum { SUM_ROWS = 64 };
-    V max = SET1(-INFINITY), total = SET1(0.0f);
-    for (int64_t i = 0; i < length; i++) max = MAX(max, LOAD_SOME(x + i * stride, some, SET1(-INFINITY)));
+    const V least = SET1(-INFINITY), zero = SET1(0.0f);
+    V max[SOFTMAX_STRIP], total[SOFTMAX_STRIP];
+    for (int k = 0; k < vectors; k++) {
+        max[k] = least;
+        total[k] = zero;
+    }
+    for (int64_t i = 0; i < length; i++) {
+        for (int k = 0; k < vectors; k++) {
+            const float *from = x + i * stride + k * W;
+            max[k] = MAX(max[k], k + 1 < vectors ? LOAD(from) : LOAD_SOME(from, some, least));
+        }
+    }
     for (int64_t from = 0; from < length; from += SUM_ROWS) {
         const int64_t to = length - from < SUM_ROWS ? length : from + SUM_ROWS;
-        V sum = SET1(0.0f);
+        V sum[SOFTMAX_STRIP];
+        for (int k = 0; k < vectors; k++) sum[k] = zero;
         for (int64_t i = from; i < to; i++) {
-            const V e = exp_nonpositive(SUB(LOAD_SOME(x + i * stride, some, SET1(-INFINITY)), max));
-            sum = ADD(sum, e);
-            STORE_SOME(y + i * stride, some, e);
+            for (int k = 0; k < vectors; k++) {
+                const int64_t at = i * stride + k * W;
+                const V e =
+                    exp_nonpositive(SUB(k + 1 < vectors ? LOAD(x + at) : LOAD_SOME(x + at, some, least), max[k]));
+                sum[k] = ADD(sum[k], e);
+                if (k + 1 < vectors) {
+                    STORE(y + at, e);
+                } else {
+                    STORE_SOME(y + at, some, e);
+                }
+            }
         }
-        total = ADD(total, sum);
+        for (int k = 0; k < vectors; k++) total[k] = ADD(total[k], sum[k]);
     }
-    const V scale = DIV(SET1(1.0f), total);
+    for (int k = 0; k < vectors; k++) total[k] = DIV(SET1(1.0f), total[k]);
     for (int64_t i = 0; i < length; i++) {
-        STORE_SOME(y + i * stride, some, MUL(LOAD_SOME(y + i * stride, some, SET1(0.0f)), scale));
+        for (int k = 0; k < vectors; k++) {
+            const int64_t at = i * stride + k * W;
+            if (k + 1 < vectors) {
+                STORE(y + at, MUL(LOAD(y + at), total[k]));
+            } else {
+                STORE_SOME(y + at, some, MUL(LOAD_SOME(y + at, some, zero), total[k]));
+            }
+        }
     }
 }
 
 void KERNEL(softmax_columns_f32)(const float *x, float *y, int64_t length, int64_t stride, int64_t columns)
 {
-    for (int64_t c = 0; c < columns; c += W) {
-        softmax_strip(x + c, y + c, length, stride, FIRST(columns - c < W ? columns - c : W));
+    int64_t c = 0;
+    for (; c + SOFTMAX_STRIP * W <= columns; c += SOFTMAX_STRIP * W) {
+        softmax_strip(x + c, y + c, length, stride, SOFTMAX_STRIP, FIRST(W));
+    }
+    for (; c < columns; c += W) {
+        softmax_strip(x + c, y + c, length, stride, 1, FIRST(columns - c < W ? columns - c : W));
     }
 }
