@@ -35,7 +35,8 @@ static inline void sort_order(I *a, I *b)
     ORDER(2, 3)                                                                                                        \
     ORDER(4, 5)                                                                                                        \
     ORDER(6, 7)                                                                                                        \
-    ORDER(8, 9) ORDER(10, 11) ORDER(12, 13) ORDER(14, 15) ORDER(0, 2) ORDER(1, 3) ORDER(4, 6) ORDER(5, 7) ORDER(8, 10) \
+    ORDER(8, 9)                                                                                                        \
+    ORDER(10, 11) ORDER(12, 13) ORDER(14, 15) ORDER(0, 2) ORDER(1, 3) ORDER(4, 6) ORDER(5, 7) ORDER(8, 10)             \
         ORDER(9, 11) ORDER(12, 14) ORDER(13, 15) ORDER(1, 2) ORDER(5, 6) ORDER(0, 4) ORDER(3, 7) ORDER(9, 10)          \
             ORDER(13, 14) ORDER(8, 12) ORDER(11, 15) ORDER(2, 6) ORDER(1, 5) ORDER(10, 14) ORDER(9, 13) ORDER(0, 8)    \
                 ORDER(7, 15) ORDER(2, 4) ORDER(3, 5) ORDER(10, 12) ORDER(11, 13) ORDER(1, 2) ORDER(3, 4) ORDER(5, 6)   \
