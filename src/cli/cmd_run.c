@@ -2,6 +2,7 @@
  * so that `show` tells the same. */
 #include "cli/cli.h"
 #include "cli/progress.h"
+#include "report/format.h"
 #include "run/run.h"
 #include "suite/inputs.h"
 
@@ -47,28 +48,55 @@ static void free_invocation(invocation *one)
     tm_text_free(&one->command);
 }
 
-/* The command line for the record, from what the options say: words that a shell would split are quoted. */
+static void add_value(const char *name, const char *value, tm_text *into)
+{
+    tm_text_format(into, " --%s%s", name, *value ? "=" : "");
+    if (*value) tm_shell_quote(value, into);
+}
+
+static void describe_option(const tm_option *option, const void *field, tm_text *into)
+{
+    char number[32];
+    switch (option->kind) {
+    case TM_KIND_FLAG:
+        if (*(const bool *)field) add_value(option->name, "", into);
+        break;
+    case TM_KIND_TEXT:
+    case TM_KIND_CHOICE:
+    case TM_KIND_MAYBE:
+        if (*(const char *const *)field) add_value(option->name, *(const char *const *)field, into);
+        break;
+    case TM_KIND_MANY:
+        for (int i = 0; i < ((const tm_words *)field)->count; i++) {
+            add_value(option->name, ((const tm_words *)field)->items[i], into);
+        }
+        break;
+    case TM_KIND_REAL:
+    case TM_KIND_SECONDS:
+        snprintf(number, sizeof number, "%g", *(const double *)field);
+        if (*(const double *)field >= 0) add_value(option->name, number, into);
+        break;
+    case TM_KIND_NUMBER:
+        snprintf(number, sizeof number, "%llu", (unsigned long long)((const struct tm_number *)field)->value);
+        if (((const struct tm_number *)field)->given) add_value(option->name, number, into);
+        break;
+    }
+}
+
+/* The command line for the record, from what the options say, so that the environment's share is in it too. */
 static void describe(const tm_options *options, tm_text *into)
 {
     int count;
     const tm_option *table = tm_option_table(&count);
     tm_text_add(into, "tensormark run");
-    for (int i = 0; i < options->arguments.count; i++) tm_text_format(into, " '%s'", options->arguments.items[i]);
+    for (int i = 0; i < options->arguments.count; i++) {
+        tm_text_add(into, " ");
+        tm_shell_quote(options->arguments.items[i], into);
+    }
     for (int i = 0; i < count; i++) {
         const void *field = (const char *)options + table[i].offset;
-        if (!(table[i].commands & 1u << TM_COMMAND_run)) continue;
-        if (table[i].kind == TM_KIND_FLAG && *(const bool *)field) tm_text_format(into, " --%s", table[i].name);
-        if (table[i].kind == TM_KIND_TEXT || table[i].kind == TM_KIND_CHOICE || table[i].kind == TM_KIND_MAYBE) {
-            const char *value = *(const char *const *)field;
-            if (value) tm_text_format(into, " --%s%s'%s'", table[i].name, *value ? "=" : "", value);
-        }
-        if (table[i].kind == TM_KIND_REAL || table[i].kind == TM_KIND_SECONDS) {
-            const double value = *(const double *)field;
-            if (value >= 0) tm_text_format(into, " --%s=%g", table[i].name, value);
-        }
+        if (table[i].commands & 1u << TM_COMMAND_run) describe_option(&table[i], field, into);
     }
-    for (int i = 0; i < options->backend.count; i++) tm_text_format(into, " --backend='%s'", options->backend.items[i]);
-    if (options->seed.given) tm_text_format(into, " --seed=%llu", (unsigned long long)options->seed.value);
 }
 
 /* What `--resume` brings with it may not be said again. */
@@ -183,8 +211,11 @@ static int measure(const tm_options *options, tm_run_options *run)
     tm_record_free(record);
     if (end == TM_RUN_FAILED) return TM_EXIT_FAILED;
     if (end == TM_RUN_INTERRUPTED) {
-        tm_cli_say("interrupted; what was measured is saved. To go on: tensormark run --resume %s%s%s", id,
-                   options->db ? " --db " : "", options->db ? options->db : "");
+        tm_text again = {0};
+        tm_text_format(&again, "tensormark run --resume %s", id);
+        if (options->db) add_value("db", options->db, &again);
+        tm_cli_say("interrupted; what was measured is saved. To go on: %s", again.data ? again.data : "--resume");
+        tm_text_free(&again);
         return TM_EXIT_INTERRUPTED;
     }
     return result;

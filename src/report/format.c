@@ -40,7 +40,7 @@ const char *tm_report_cache(const char *case_id)
     return length >= sizeof cold - 1 && strcmp(case_id + length - (sizeof cold - 1), cold) == 0 ? "cold" : "hot";
 }
 
-static void add_quoted(const char *word, tm_text *into)
+void tm_shell_quote(const char *word, tm_text *into)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%";
     if (*word && strspn(word, plain) == strlen(word)) {
@@ -61,9 +61,9 @@ void tm_report_repeat(const tm_record *record, const char *case_id, const char *
 {
     const char *mode = tm_report_text(record->mode);
     tm_text_add(into, "tensormark run ");
-    add_quoted(case_id, into);
+    tm_shell_quote(case_id, into);
     tm_text_add(into, " --backends ");
-    add_quoted(backends, into);
+    tm_shell_quote(backends, into);
     if (strcmp(mode, "quick") == 0 || strcmp(mode, "full") == 0) tm_text_format(into, " --%s", mode);
     tm_text_format(into, " --seed %llu", (unsigned long long)record->seed);
 }

@@ -7,6 +7,9 @@
 /* The command that measures one cell again; in a form that a shell takes as it stands. */
 void tm_report_repeat(const tm_record *record, const char *case_id, const char *backends, tm_text *into);
 
+/* Appends one word so that a shell reads it back as it is. */
+void tm_shell_quote(const char *word, tm_text *into);
+
 /* "hot" or "cold": the cache state that the case id asks for. */
 const char *tm_report_cache(const char *case_id);
 

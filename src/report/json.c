@@ -65,30 +65,36 @@ static json_t *words(const char *list)
     return array;
 }
 
+/* An object; an empty one for a text that is none. Jansson does not always tell short memory from bad syntax: bad
+ * syntax fails twice, and where memory stays short the empty object cannot be made either. */
 static json_t *parsed_object(const char *text)
 {
-    json_t *value = text && *text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    if (json_is_object(value)) return value;
-    json_decref(value);
+    for (int attempt = 0; text && *text && attempt < 2; attempt++) {
+        json_t *value = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+        if (json_is_object(value)) return value;
+        json_decref(value);
+    }
     return json_object();
+}
+
+/* A seed that most readers would not take back whole as a number is text. */
+static json_t *seed_value(uint64_t seed)
+{
+    if (seed <= INT64_MAX) return json_integer((json_int_t)seed);
+    tm_text digits = {0};
+    tm_text_format(&digits, "%llu", (unsigned long long)seed);
+    json_t *value = text_or_null(digits.data);
+    tm_text_free(&digits);
+    return value;
 }
 
 static json_t *run_object(const tm_record *record)
 {
     json_t *run = json_object();
-    json_t *seed = NULL;
-    if (record->seed <= INT64_MAX) {
-        seed = json_integer((json_int_t)record->seed);
-    } else { /* a JSON number of that size is not read back whole by most readers */
-        tm_text digits = {0};
-        tm_text_format(&digits, "%llu", (unsigned long long)record->seed);
-        seed = json_string(tm_report_text(digits.data));
-        tm_text_free(&digits);
-    }
     const char *finished = tm_report_text(record->finished);
     const bool good =
         set(run, "id", text_or_null(record->id)) && set(run, "started", text_or_null(record->started)) &&
-        set(run, "finished", text_or_null(*finished ? finished : NULL)) && set(run, "seed", seed) &&
+        set(run, "finished", text_or_null(*finished ? finished : NULL)) && set(run, "seed", seed_value(record->seed)) &&
         set(run, "mode", text_or_null(record->mode)) && set(run, "command", text_or_null(record->command)) &&
         set(run, "version", text_or_null(record->version)) && set(run, "status", text_or_null(record->status));
     if (good) return run;

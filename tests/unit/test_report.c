@@ -333,6 +333,38 @@ static void json_follows_the_schema(void **state)
     tm_text_free(&text);
 }
 
+/* The allocation that fails, counted down; never when negative. */
+static int until_failure;
+
+static void *failing_allocation(size_t size)
+{
+    return until_failure-- == 0 ? NULL : malloc(size);
+}
+
+static void failing_allocations_are_noticed(void **state)
+{
+    (void)state;
+    tm_record_cell cells[] = {cell("softmax/a", "softmax", 0, 1e6, 0.5), cell("softmax/a", "softmax", 1, 2e6, NAN)};
+    const tm_record record = record_of(cells, 2);
+    tm_text whole = {0};
+    tm_report_json(&record, &plain, &whole);
+    json_set_alloc_funcs(failing_allocation, free);
+    int n = -1, failures = 0;
+    do {
+        tm_text text = {0};
+        until_failure = ++n;
+        tm_report_json(&record, &plain, &text);
+        if (text.failed)
+            failures++;
+        else
+            assert_string_equal(text.data, whole.data);
+        tm_text_free(&text);
+    } while (until_failure < 0); /* until there are fewer than n */
+    json_set_alloc_funcs(malloc, free);
+    assert_true(n > 100 && failures > n / 2);
+    tm_text_free(&whole);
+}
+
 static void names_are_shown_as_text(void **state)
 {
     (void)state;
@@ -378,10 +410,15 @@ static void exit_status_follows_the_cells(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(times_have_three_digits),       cmocka_unit_test(averages_take_common_cases_only),
-        cmocka_unit_test(markdown_shows_every_cell),     cmocka_unit_test(a_paired_ratio_beats_the_quotient),
-        cmocka_unit_test(rows_stream_aligned),           cmocka_unit_test(csv_is_plain_data),
-        cmocka_unit_test(json_follows_the_schema),       cmocka_unit_test(names_are_shown_as_text),
+        cmocka_unit_test(times_have_three_digits),
+        cmocka_unit_test(averages_take_common_cases_only),
+        cmocka_unit_test(markdown_shows_every_cell),
+        cmocka_unit_test(a_paired_ratio_beats_the_quotient),
+        cmocka_unit_test(rows_stream_aligned),
+        cmocka_unit_test(csv_is_plain_data),
+        cmocka_unit_test(json_follows_the_schema),
+        cmocka_unit_test(names_are_shown_as_text),
+        cmocka_unit_test(failing_allocations_are_noticed),
         cmocka_unit_test(exit_status_follows_the_cells),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* The store: what is put in comes out; foreign and damaged files are refused and left as they were; a killed or
  * starved writer leaves whole rounds only. */
+#include "base/clock.h"
 #include "base/file.h"
 #include "store/database.h"
 
@@ -370,7 +371,9 @@ static void a_busy_database_refuses_politely(void **state)
     tm_error error = {""};
     tm_store *first = open_store(here->path, false), *second = open_store(here->path, false);
     assert_int_equal(tm_store_begin(first, &error), TM_OK);
+    const uint64_t start = tm_now_ns();
     assert_int_equal(tm_store_begin(second, &error), TM_FAILED);
+    assert_true(tm_now_ns() - start > 1000000000u); /* it waited first */
     assert_non_null(strstr(error.message, "in use by another process"));
     assert_non_null(strstr(error.message, here->path));
     assert_int_equal(tm_store_commit(first, &error), TM_OK);
@@ -483,6 +486,60 @@ static void a_full_disk_keeps_what_was_there(void **state)
     }
 }
 
+/* SQLite's own allocator, with one allocation that fails; counted down, never when negative. */
+static sqlite3_mem_methods real_memory;
+static int until_failure = -1;
+
+static void *failing_allocation(int bytes)
+{
+    return until_failure >= 0 && until_failure-- == 0 ? NULL : real_memory.xMalloc(bytes);
+}
+
+static void *failing_growth(void *old, int bytes)
+{
+    return until_failure >= 0 && until_failure-- == 0 ? NULL : real_memory.xRealloc(old, bytes);
+}
+
+static void let_memory_fail(bool on)
+{
+    sqlite3_shutdown();
+    if (on) {
+        sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real_memory);
+        sqlite3_mem_methods failing = real_memory;
+        failing.xMalloc = failing_allocation;
+        failing.xRealloc = failing_growth;
+        sqlite3_config(SQLITE_CONFIG_MALLOC, &failing);
+    } else {
+        sqlite3_config(SQLITE_CONFIG_MALLOC, &real_memory);
+    }
+}
+
+static void failing_allocations_lose_nothing(void **state)
+{
+    const place *here = *state;
+    fresh_database(here->path);
+    let_memory_fail(true);
+    int failures = 0;
+    for (int n = 0, round = 0; n < 3000; n += n < 40 ? 1 : 37, round++) {
+        tm_store *store = NULL;
+        tm_error error = {""};
+        tm_record *record = NULL;
+        until_failure = n;
+        tm_status status = tm_store_open(here->path, false, &store, NULL, &error);
+        if (status == TM_OK) status = put_round(store, round, &error);
+        if (status == TM_OK) status = tm_store_load(store, "r1", true, &record, &error);
+        until_failure = -1;
+        if (status != TM_OK) failures++;
+        assert_true(status == TM_OK || error.message[0]);
+        assert_true(status != TM_INVALID_ARGUMENT); /* short memory is not damage */
+        tm_record_free(record);
+        tm_store_close(store);
+    }
+    assert_true(failures > 50);
+    (void)assert_whole_rounds(here->path);
+    let_memory_fail(false);
+}
+
 static void network_file_systems_are_known(void **state)
 {
     (void)state;
@@ -506,6 +563,7 @@ int main(void)
         AT_A_PLACE(a_busy_database_refuses_politely),
         AT_A_PLACE(a_killed_writer_leaves_whole_rounds),
         AT_A_PLACE(a_full_disk_keeps_what_was_there),
+        AT_A_PLACE(failing_allocations_lose_nothing),
         cmocka_unit_test(network_file_systems_are_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
