@@ -202,6 +202,8 @@ tm_status tm_torch_locate(const char *location, tm_torch_place *into, tm_error *
                            in_environment(".venv", into) || of_interpreter(into);
         if (!found) return tm_torch_fail(error, TM_UNSUPPORTED, "no PyTorch found: pip install torch, or --torch PATH");
     }
+    char whole[PATH_MAX];
+    if (realpath(into->folder, whole)) memcpy(into->folder, whole, sizeof whole);
     read_version(into);
     return check_age(into, error);
 }

@@ -275,14 +275,17 @@ static void plan_layer_norm(maker *m)
     gives_result(m, step);
 }
 
+/* The form with an output adds the bias in a step of its own, unless x is a matrix: exact enough in float32 only. */
 static void plan_linear(maker *m)
 {
+    const tm_shape x = operand_shape(m, 0);
+    const bool into_buffer = tuned(m) && (x.dtype == TM_F32 || x.rank == 2);
     const int32_t weight = transposed(m, operand(m, 1));
-    tm_torch_step *step = call(m, "aten::linear", tuned(m) ? "out" : "", 1);
+    tm_torch_step *step = call(m, "aten::linear", into_buffer ? "out" : "", 1);
     pass_tensor(step, operand(m, 0));
     pass_tensor(step, weight);
     pass_some_tensor(step, operand(m, 2));
-    ends(m, step, tuned(m));
+    ends(m, step, into_buffer);
 }
 
 static void plan_matmul(maker *m)
@@ -503,14 +506,15 @@ static void plan_sum_all(maker *m)
     ends(m, step, tuned(m));
 }
 
+/* The form with an output is not used: given room for the mean, PyTorch 2.13 leaves a wrong number there. */
 static void plan_bce(maker *m)
 {
-    tm_torch_step *step = call(m, "aten::binary_cross_entropy", tuned(m) ? "out" : "", 1);
+    tm_torch_step *step = call(m, "aten::binary_cross_entropy", "", 1);
     pass_tensor(step, operand(m, 0));
     pass_tensor(step, operand(m, 1));
     pass_nothing(step);    /* weight */
     pass_integer(step, 1); /* the mean */
-    ends(m, step, tuned(m));
+    gives_result(m, step);
 }
 
 static void plan_concat(maker *m)
@@ -527,36 +531,40 @@ static void plan_concat(maker *m)
     ends(m, step, tuned(m));
 }
 
+enum {
+    NEEDS_SCALAR = 1, /* reached through scalar_ops */
+    ROUNDS = 2,       /* on 16-bit types: an intermediate is rounded to them */
+    NARROW = 4        /* on 16-bit types: what is added up, or the sum, is rounded to them */
+};
+
 static const struct {
     const char *op;
     void (*plan)(maker *m);
-    bool scalar;     /* needs scalar_ops */
-    bool rounds_16;  /* its steps on 16-bit types are rounded in between */
-    bool sums_in_16; /* adds 16-bit numbers in their own type */
+    int flags;
 } ops[] = {
-    {"argmax", plan_argmax, false, false, false},
-    {"bce", plan_bce, false, true, false},
-    {"concat", plan_concat, false, false, false},
-    {"conv1d", plan_conv1d, false, false, false},
-    {"conv2d", plan_conv2d, false, false, false},
-    {"gather", plan_gather, false, false, false},
-    {"layer_norm", plan_layer_norm, false, false, false},
-    {"leaky_relu", plan_leaky_relu, true, false, false},
-    {"linear", plan_linear, false, true, false},
-    {"matmul", plan_matmul, false, false, false},
-    {"prelu", plan_prelu, false, false, false},
-    {"relu", plan_relu, false, false, false},
-    {"selu", plan_selu, false, false, false},
-    {"sigmoid", plan_sigmoid, false, false, false},
-    {"softplus", plan_softplus, true, false, false},
-    {"sdpa", plan_sdpa, false, true, false},
-    {"scatter", plan_scatter, false, false, false},
-    {"scatter_sum", plan_scatter_sum, true, false, true},
-    {"scatter_max", plan_scatter_max, false, false, false},
-    {"softmax", plan_softmax, false, false, false},
-    {"sort", plan_sort, false, false, false},
-    {"sum", plan_sum, false, false, false},
-    {"sum_all", plan_sum_all, false, false, false},
+    {"argmax", plan_argmax, 0},
+    {"bce", plan_bce, ROUNDS},
+    {"concat", plan_concat, 0},
+    {"conv1d", plan_conv1d, 0},
+    {"conv2d", plan_conv2d, 0},
+    {"gather", plan_gather, 0},
+    {"layer_norm", plan_layer_norm, 0},
+    {"leaky_relu", plan_leaky_relu, NEEDS_SCALAR},
+    {"linear", plan_linear, 0},
+    {"matmul", plan_matmul, 0},
+    {"prelu", plan_prelu, 0},
+    {"relu", plan_relu, 0},
+    {"selu", plan_selu, 0},
+    {"sigmoid", plan_sigmoid, 0},
+    {"softplus", plan_softplus, NEEDS_SCALAR},
+    {"sdpa", plan_sdpa, NARROW},
+    {"scatter", plan_scatter, 0},
+    {"scatter_sum", plan_scatter_sum, NEEDS_SCALAR | NARROW},
+    {"scatter_max", plan_scatter_max, 0},
+    {"softmax", plan_softmax, 0},
+    {"sort", plan_sort, 0},
+    {"sum", plan_sum, 0},
+    {"sum_all", plan_sum_all, 0},
 };
 
 enum { OPS = sizeof ops / sizeof *ops };
@@ -576,7 +584,7 @@ tm_status tm_torch_supports(const tm_session *session, const tm_graph *graph, tm
         const char *name = host->node_op(graph, node);
         const int32_t op = find_op(name);
         if (op < 0) return tm_torch_fail(error, TM_UNSUPPORTED, "torch has no op %s", name);
-        if (ops[op].scalar && !session->torch.leaky_relu) {
+        if ((ops[op].flags & NEEDS_SCALAR) && !session->torch.leaky_relu) {
             return tm_torch_fail(error, TM_UNSUPPORTED, "%s: %s", name, session->torch.scalar_reason);
         }
     }
@@ -595,8 +603,8 @@ tm_status tm_torch_plan(tm_program *program, tm_error *error)
         if (op < 0) return tm_torch_fail(error, TM_UNSUPPORTED, "torch has no op %s", m.name);
         const tm_dtype dtype = operand_shape(&m, 0).dtype;
         const bool narrow = dtype == TM_BF16 || dtype == TM_F16;
-        if (narrow && ops[op].rounds_16) declared->rounds_between_ops = 1;
-        if (narrow && ops[op].sums_in_16) declared->accumulator = dtype;
+        if (narrow && (ops[op].flags & ROUNDS)) declared->rounds_between_ops = 1;
+        if (narrow && (ops[op].flags & NARROW)) declared->accumulator = dtype;
         ops[op].plan(&m);
     }
     return m.status;

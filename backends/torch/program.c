@@ -168,6 +168,7 @@ tm_status tm_torch_run(tm_program *program, int32_t first_slot, int64_t count, t
             return tm_torch_fail(error, TM_INVALID_ARGUMENT, "slot %d is not bound", (int)slot);
         }
         free_results(program);
+        program->last_slot = slot;
         status = tm_torch_execute(program, &program->steps, slot, error);
     }
     return status;
@@ -215,8 +216,9 @@ tm_status tm_torch_read(tm_program *program, int32_t output, size_t offset_bytes
     const tm_shape shape = value_shape(program, value);
     if (!program->dense[output]) {
         const int32_t where = program->where[value];
-        const tensor result =
-            program->life[where] == TM_TORCH_OF_SLOT ? *slot_register(program, 0, where) : program->live[where];
+        const tensor result = program->life[where] == TM_TORCH_OF_SLOT
+                                  ? *slot_register(program, program->last_slot, where)
+                                  : program->live[where];
         const tm_status status = make_dense(torch, result, &shape, &program->dense[output], error);
         if (status != TM_OK) {
             tm_torch_free_tensor(torch, &program->dense[output]);

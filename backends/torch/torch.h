@@ -190,6 +190,7 @@ struct tm_program {
     tm_session *session;
     const tm_graph *graph;
     int32_t slots, inputs, registers;
+    int32_t last_slot;           /* of the last execution */
     tm_torch_life *life;         /* by register */
     int32_t *where;              /* by value: its register */
     tensor *of_slot;             /* slots x registers */

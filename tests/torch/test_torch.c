@@ -1,0 +1,418 @@
+/* The PyTorch backend through its own table, with graphs that the program would never make: what PyTorch refuses comes
+ * back in its own words and harms nothing, chains of nodes give and free what they should, slots and pieces are kept
+ * apart. test_torch LIBRARY FOLDER; exit status 77 where FOLDER and the environment have no PyTorch. */
+#include "tensormark/backend.h"
+
+#include <dlfcn.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <cmocka.h>
+
+enum { MOST = 8 };
+
+typedef struct node {
+    const char *op;
+    int32_t operand[MOST]; /* -1 past the last */
+    int64_t axis, rows, mask;
+    tm_shape result;
+} node;
+
+struct tm_graph {
+    int32_t inputs, nodes, outputs;
+    tm_shape input[MOST];
+    node node[MOST];
+    int32_t output[MOST];
+};
+
+static const tm_backend *backend;
+static const char *location;
+
+static int32_t node_count(const tm_graph *graph)
+{
+    return graph->nodes;
+}
+
+static const char *node_op(const tm_graph *graph, int32_t i)
+{
+    return graph->node[i].op;
+}
+
+static int32_t node_operand(const tm_graph *graph, int32_t i, int32_t position)
+{
+    return position < MOST ? graph->node[i].operand[position] : -1;
+}
+
+static int64_t node_integer(const tm_graph *graph, int32_t i, const char *attribute)
+{
+    const node *n = &graph->node[i];
+    return strcmp(attribute, "axis") == 0 ? n->axis : strcmp(attribute, "rows") == 0 ? n->rows : n->mask;
+}
+
+static double node_real(const tm_graph *graph, int32_t i, const char *attribute)
+{
+    (void)graph;
+    (void)i;
+    return strcmp(attribute, "eps") == 0 ? 1e-5 : 0.01;
+}
+
+static tm_shape value_shape(const tm_graph *graph, int32_t value)
+{
+    return value < graph->inputs ? graph->input[value] : graph->node[value - graph->inputs].result;
+}
+
+static int32_t input_count(const tm_graph *graph)
+{
+    return graph->inputs;
+}
+
+static int32_t output_count(const tm_graph *graph)
+{
+    return graph->outputs;
+}
+
+static int32_t output_value(const tm_graph *graph, int32_t output)
+{
+    return graph->output[output];
+}
+
+static const tm_host host = {.size = sizeof host,
+                             .node_count = node_count,
+                             .node_op = node_op,
+                             .node_operand = node_operand,
+                             .node_integer = node_integer,
+                             .node_real = node_real,
+                             .value_shape = value_shape,
+                             .input_count = input_count,
+                             .output_count = output_count,
+                             .output_value = output_value};
+
+static tm_session *opened(const char *options, int32_t threads)
+{
+    tm_session *session = NULL;
+    tm_error error = {""};
+    if (backend->open("cpu", location, options, threads, &host, &session, &error) != TM_OK)
+        fail_msg("%s", error.message);
+    return session;
+}
+
+static tm_program *compiled(tm_session *session, const tm_graph *graph, int32_t slots)
+{
+    tm_program *program = NULL;
+    tm_error error = {""};
+    if (backend->supports(session, graph, &error) != TM_OK) fail_msg("%s", error.message);
+    if (backend->compile(session, graph, slots, &program, &error) != TM_OK) fail_msg("%s", error.message);
+    return program;
+}
+
+static void bound(tm_program *program, int32_t slot, int32_t input, const void *data, size_t bytes)
+{
+    tm_error error = {""};
+    if (backend->bind(program, slot, input, 0, data, bytes, &error) != TM_OK) fail_msg("%s", error.message);
+}
+
+static void ran(tm_program *program, int32_t slot, int64_t count)
+{
+    tm_error error = {""};
+    if (backend->run(program, slot, count, &error) != TM_OK) fail_msg("%s", error.message);
+}
+
+static void assert_output(tm_program *program, int32_t output, const float *wanted, size_t count)
+{
+    float got[256];
+    tm_error error = {""};
+    assert_true(count <= sizeof got / sizeof *got);
+    if (backend->read(program, output, 0, count * sizeof *got, got, &error) != TM_OK) fail_msg("%s", error.message);
+    for (size_t i = 0; i < count; i++) {
+        if (!(fabsf(got[i] - wanted[i]) <= 1e-5f * fmaxf(1, fabsf(wanted[i])))) {
+            fail_msg("output %d, element %zu: %g, not %g", (int)output, i, (double)got[i], (double)wanted[i]);
+        }
+    }
+}
+
+static tm_graph one_node(const char *op, tm_shape x, tm_shape result)
+{
+    return (tm_graph){.inputs = 1,
+                      .nodes = 1,
+                      .outputs = 1,
+                      .input = {x},
+                      .node = {{.op = op, .operand = {0, -1}, .result = result}},
+                      .output = {1}};
+}
+
+static const tm_shape row4 = {TM_F32, 1, {4}};
+
+/* The status and the words of an execution that PyTorch refuses; what follows on the same session is unharmed. */
+static void assert_refused(const tm_graph *graph, const void *const *data, const size_t *bytes, tm_status wanted,
+                           const char *words)
+{
+    tm_session *session = opened("", 1);
+    tm_program *program = compiled(session, graph, 1);
+    tm_error error = {""};
+    for (int32_t i = 0; i < graph->inputs; i++) bound(program, 0, i, data[i], bytes[i]);
+    for (int again = 0; again < 3; again++) {
+        assert_int_equal(backend->run(program, 0, 1, &error), wanted);
+        if (!strstr(error.message, words)) fail_msg("'%s' is not in '%s'", words, error.message);
+        assert_null(strchr(error.message, '\n'));
+    }
+    backend->discard(program);
+
+    const tm_graph good = one_node("relu", row4, row4);
+    static const float x[] = {-1, 2, -3, 4}, y[] = {0, 2, 0, 4};
+    program = compiled(session, &good, 1);
+    bound(program, 0, 0, x, sizeof x);
+    ran(program, 0, 2);
+    assert_output(program, 0, y, 4);
+    backend->discard(program);
+    backend->close(session);
+}
+
+static void refusals_come_in_its_own_words(void **state)
+{
+    (void)state;
+    static const float x[6] = {1, 2, 3, 4, 5, 6};
+    static const int32_t whole[4] = {1, 2, 3, 4};
+    const void *const data[] = {x, x}, *const integers[] = {whole};
+    const size_t bytes[] = {sizeof x, sizeof x}, few[] = {sizeof whole};
+    const tm_shape matrix = {TM_F32, 2, {2, 3}}, row = {TM_I32, 1, {4}};
+
+    tm_graph graph = one_node("softmax", matrix, matrix);
+    graph.node[0].axis = 7;
+    assert_refused(&graph, data, bytes, TM_FAILED, "Dimension out of range");
+
+    graph = one_node("matmul", matrix, matrix);
+    graph.inputs = 2;
+    graph.input[1] = matrix;
+    graph.node[0].operand[1] = 1;
+    graph.node[0].operand[2] = -1;
+    graph.output[0] = 2;
+    assert_refused(&graph, data, bytes, TM_FAILED, "cannot be multiplied (2x3 and 2x3)");
+
+    graph = one_node("softmax", row, row);
+    assert_refused(&graph, integers, few, TM_UNSUPPORTED, "not implemented for 'Int'");
+}
+
+/* sum(concat(relu(x) w, relu(x))): inner values are used twice, and an input is an output. */
+static void chains_give_every_output(void **state)
+{
+    (void)state;
+    const tm_shape square = {TM_F32, 2, {2, 2}}, wide = {TM_F32, 2, {2, 4}};
+    const tm_graph graph = {
+        .inputs = 2,
+        .nodes = 4,
+        .outputs = 3,
+        .input = {square, square},
+        .node = {{.op = "relu", .operand = {0, -1}, .result = square},
+                 {.op = "matmul", .operand = {2, 1, -1}, .result = square},
+                 {.op = "concat", .operand = {3, 2, -1}, .axis = 1, .result = wide},
+                 {.op = "sum", .operand = {4, -1}, .axis = 0, .result = row4}},
+        .output = {5, 3, 0},
+    };
+    static const float x[] = {1, -2, 3, 4}, w[] = {1, 2, 3, 4};
+    static const float product[] = {1, 2, 15, 22}, sums[] = {16, 24, 4, 4};
+    static const char *const options[] = {"", "tuned"};
+    for (int i = 0; i < 2; i++) {
+        tm_session *session = opened(options[i], 1);
+        tm_program *program = compiled(session, &graph, 1);
+        bound(program, 0, 0, x, sizeof x);
+        bound(program, 0, 1, w, sizeof w);
+        for (int64_t count = 1; count < 4; count++) {
+            backend->poison(program);
+            ran(program, 0, count);
+            assert_output(program, 0, sums, 4);
+            assert_output(program, 1, product, 4);
+            assert_output(program, 2, x, 4);
+        }
+        backend->discard(program);
+        backend->close(session);
+    }
+}
+
+/* Views of a value that exists only while the graph runs, and a result that is a view itself. */
+static void convolution_of_an_inner_value(void **state)
+{
+    (void)state;
+    const tm_shape image = {TM_F32, 4, {1, 2, 2, 2}}, weight = {TM_F32, 4, {3, 1, 1, 2}},
+                   made = {TM_F32, 4, {1, 2, 2, 3}};
+    const tm_graph graph = {.inputs = 2,
+                            .nodes = 3,
+                            .outputs = 1,
+                            .input = {image, weight},
+                            .node = {{.op = "relu", .operand = {0, -1}, .result = image},
+                                     {.op = "conv2d", .operand = {2, 1, -1}, .result = made},
+                                     {.op = "relu", .operand = {3, -1}, .result = made}},
+                            .output = {4}};
+    static const float x[] = {1, 2, -3, 4, 5, 6, 7, -8}, w[] = {1, 0, 0, 1, 1, 1};
+    static const float y[] = {1, 2, 3, 0, 4, 4, 5, 6, 11, 7, 0, 7};
+    tm_session *session = opened("", 1);
+    tm_program *program = compiled(session, &graph, 1);
+    bound(program, 0, 0, x, sizeof x);
+    bound(program, 0, 1, w, sizeof w);
+    ran(program, 0, 3);
+    assert_output(program, 0, y, 12);
+    backend->discard(program);
+    backend->close(session);
+}
+
+static void slots_and_pieces_are_kept_apart(void **state)
+{
+    (void)state;
+    tm_session *session = opened("", 2);
+    const tm_graph graph = one_node("relu", row4, row4);
+    tm_program *program = compiled(session, &graph, 2);
+    static const float a[] = {-1, 2, 3, 4}, b[] = {5, -6, 7, 8}, ya[] = {0, 2, 3, 4}, yb[] = {5, 0, 7, 8};
+    float back[4] = {0};
+    tm_error error = {""};
+    assert_int_equal(backend->run(program, 0, 1, &error), TM_INVALID_ARGUMENT);
+    assert_int_equal(backend->read(program, 0, 0, 4, back, &error), TM_INVALID_ARGUMENT);
+    bound(program, 0, 0, a, sizeof a);
+    assert_int_equal(backend->bind(program, 1, 0, 0, b, 8, &error), TM_OK);
+    assert_int_equal(backend->bind(program, 1, 0, 8, b + 2, 8, &error), TM_OK);
+    assert_int_equal(backend->bind(program, 1, 0, 8, b, 12, &error), TM_INVALID_ARGUMENT);
+    assert_int_equal(backend->bind(program, 2, 0, 0, b, 8, &error), TM_INVALID_ARGUMENT);
+    ran(program, 1, 1);
+    assert_output(program, 0, yb, 4);
+    ran(program, 0, 3);
+    assert_output(program, 0, ya, 4);
+    ran(program, 1, 3);
+    assert_output(program, 0, yb, 4);
+    assert_int_equal(backend->read(program, 0, 12, 4, back, &error), TM_OK);
+    assert_true(back[0] == 8);
+    assert_int_equal(backend->read(program, 0, 12, 8, back, &error), TM_INVALID_ARGUMENT);
+    assert_int_equal(backend->read_input(program, 1, 0, 0, sizeof back, back, &error), TM_OK);
+    assert_memory_equal(back, b, sizeof b);
+    backend->unbind(program);
+    assert_int_equal(backend->run(program, 0, 1, &error), TM_INVALID_ARGUMENT);
+    backend->discard(program);
+    backend->close(session);
+}
+
+static void poison_reaches_preallocated_outputs(void **state)
+{
+    (void)state;
+    tm_session *session = opened("tuned", 1);
+    const tm_graph graph = one_node("sigmoid", row4, row4);
+    tm_program *program = compiled(session, &graph, 1);
+    static const float x[] = {0, 0, 0, 0}, y[] = {0.5f, 0.5f, 0.5f, 0.5f};
+    float back[4];
+    tm_error error = {""};
+    bound(program, 0, 0, x, sizeof x);
+    ran(program, 0, 1);
+    assert_output(program, 0, y, 4);
+    backend->poison(program);
+    assert_int_equal(backend->read(program, 0, 0, sizeof back, back, &error), TM_OK);
+    for (int i = 0; i < 4; i++) assert_true(isnan(back[i]));
+    ran(program, 0, 1);
+    assert_output(program, 0, y, 4);
+    backend->discard(program);
+    backend->close(session);
+}
+
+static void a_result_of_another_shape_is_not_read(void **state)
+{
+    (void)state;
+    const tm_shape wrong[] = {{TM_F32, 1, {5}}, {TM_F32, 2, {2, 2}}, {TM_F16, 1, {4}}};
+    tm_session *session = opened("", 1);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        const tm_graph graph = one_node("relu", row4, wrong[i]);
+        tm_program *program = compiled(session, &graph, 1);
+        static const float x[] = {1, 2, 3, 4};
+        float back[8];
+        tm_error error = {""};
+        bound(program, 0, 0, x, sizeof x);
+        ran(program, 0, 1);
+        assert_int_equal(backend->read(program, 0, 0, 8, back, &error), TM_FAILED);
+        backend->discard(program);
+    }
+    backend->close(session);
+}
+
+/* 1 MiB results, thousands of them: what is not freed shows in the peak. */
+static void executions_free_their_results(void **state)
+{
+    (void)state;
+    const tm_shape large = {TM_F32, 2, {512, 512}};
+    tm_graph graph = {.inputs = 1,
+                      .nodes = 3,
+                      .outputs = 1,
+                      .input = {large},
+                      .node = {{.op = "relu", .operand = {0, -1}, .result = large},
+                               {.op = "sort", .operand = {1, -1}, .axis = 1, .result = large},
+                               {.op = "relu", .operand = {1, -1}, .result = large}},
+                      .output = {3}};
+    tm_session *session = opened("", 1);
+    tm_program *program = compiled(session, &graph, 1);
+    float *x = calloc(512 * 512, sizeof *x);
+    assert_non_null(x);
+    bound(program, 0, 0, x, 512 * 512 * sizeof *x);
+    struct rusage before, after;
+    ran(program, 0, 3);
+    getrusage(RUSAGE_SELF, &before);
+    ran(program, 0, 200);
+    getrusage(RUSAGE_SELF, &after);
+    assert_in_range(after.ru_maxrss - before.ru_maxrss, 0, 40 << 10);
+    free(x);
+    backend->discard(program);
+    backend->close(session);
+}
+
+static void what_is_not_there_is_unsupported(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *device, *options, *words;
+    } asked[] = {{"tpu", "", "not on 'tpu'"},
+                 {"cpu", "compile", "AOTInductor"},
+                 {"cpu", "tf32", "no TF32"},
+                 {"cpu", "tuned,fast", "no option 'fast'"}};
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        tm_session *session = NULL;
+        tm_error error = {""};
+        assert_int_equal(backend->open(asked[i].device, location, asked[i].options, 1, &host, &session, &error),
+                         TM_UNSUPPORTED);
+        if (!strstr(error.message, asked[i].words)) fail_msg("'%s' is not in '%s'", asked[i].words, error.message);
+        assert_null(session);
+    }
+    tm_session *session = opened("", 1);
+    const tm_graph graph = one_node("fft", row4, row4);
+    tm_error error = {""};
+    assert_int_equal(backend->supports(session, &graph, &error), TM_UNSUPPORTED);
+    backend->close(session);
+}
+
+int main(int argc, char **argv)
+{
+    void *library = argc > 2 ? dlopen(argv[1], RTLD_NOW | RTLD_LOCAL) : NULL;
+    void *symbol = library ? dlsym(library, "tensormark_backend") : NULL;
+    const tm_backend *(*entry)(void) = NULL;
+    memcpy(&entry, &symbol, sizeof entry);
+    if (!entry) {
+        fprintf(stderr, "test_torch LIBRARY FOLDER: no backend: %s\n", argc > 2 ? dlerror() : "");
+        return 1;
+    }
+    backend = entry();
+    location = getenv("TENSORMARK_TORCH") ? "" : argv[2];
+    tm_device_info info = {.framework = ""};
+    tm_error error = {""};
+    if (backend->probe("cpu", location, &info, &error) != TM_OK) {
+        fprintf(stderr, "skipped: %s\n", error.message);
+        return 77;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_not_there_is_unsupported),
+        cmocka_unit_test(refusals_come_in_its_own_words),
+        cmocka_unit_test(chains_give_every_output),
+        cmocka_unit_test(convolution_of_an_inner_value),
+        cmocka_unit_test(slots_and_pieces_are_kept_apart),
+        cmocka_unit_test(poison_reaches_preallocated_outputs),
+        cmocka_unit_test(a_result_of_another_shape_is_not_read),
+        cmocka_unit_test(executions_free_their_results),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
