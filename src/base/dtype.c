@@ -10,11 +10,20 @@ static const struct {
     [TM_I32] = {"i32", 4, 0},       [TM_I64] = {"i64", 8, 0},
 };
 
-static bool is_known(tm_dtype dtype) { return (unsigned)dtype < sizeof dtypes / sizeof *dtypes; }
+static bool is_known(tm_dtype dtype)
+{
+    return (unsigned)dtype < sizeof dtypes / sizeof *dtypes;
+}
 
-size_t tm_dtype_size(tm_dtype dtype) { return is_known(dtype) ? dtypes[dtype].size : 0; }
+size_t tm_dtype_size(tm_dtype dtype)
+{
+    return is_known(dtype) ? dtypes[dtype].size : 0;
+}
 
-const char *tm_dtype_name(tm_dtype dtype) { return is_known(dtype) ? dtypes[dtype].name : "?"; }
+const char *tm_dtype_name(tm_dtype dtype)
+{
+    return is_known(dtype) ? dtypes[dtype].name : "?";
+}
 
 bool tm_dtype_parse(const char *name, tm_dtype *into)
 {
@@ -27,9 +36,15 @@ bool tm_dtype_parse(const char *name, tm_dtype *into)
     return false;
 }
 
-bool tm_dtype_is_real(tm_dtype dtype) { return dtype == TM_F32 || dtype == TM_BF16 || dtype == TM_F16; }
+bool tm_dtype_is_real(tm_dtype dtype)
+{
+    return dtype == TM_F32 || dtype == TM_BF16 || dtype == TM_F16;
+}
 
-double tm_dtype_roundoff(tm_dtype dtype) { return is_known(dtype) ? dtypes[dtype].roundoff : 0; }
+double tm_dtype_roundoff(tm_dtype dtype)
+{
+    return is_known(dtype) ? dtypes[dtype].roundoff : 0;
+}
 
 int64_t tm_shape_elements(const tm_shape *shape)
 {
@@ -63,7 +78,7 @@ uint16_t tm_f16_from_f32(float value)
     const uint32_t sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu;
     if (magnitude > 0x7f800000u) return (uint16_t)(sign | 0x7e00u | (magnitude >> 13 & 0x3ffu));
     if (magnitude >= 0x477ff000u) return (uint16_t)(sign | 0x7c00u); /* rounds to 65536 or more: infinity */
-    if (magnitude < 0x38800000u) {                                  /* below 2^-14: count in units of 2^-24 */
+    if (magnitude < 0x38800000u) {                                   /* below 2^-14: count in units of 2^-24 */
         float scaled;
         memcpy(&scaled, &magnitude, sizeof scaled);
         const float units = scaled * 0x1p24f + 0x1p23f; /* the addition rounds to nearest even */

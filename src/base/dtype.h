@@ -7,11 +7,11 @@
 #include <stdbool.h>
 #include <string.h>
 
-size_t tm_dtype_size(tm_dtype dtype);       /* bytes; 0 for a value that is no dtype */
-const char *tm_dtype_name(tm_dtype dtype);  /* "f32"; "?" for a value that is no dtype */
+size_t tm_dtype_size(tm_dtype dtype);      /* bytes; 0 for a value that is no dtype */
+const char *tm_dtype_name(tm_dtype dtype); /* "f32"; "?" for a value that is no dtype */
 bool tm_dtype_parse(const char *name, tm_dtype *into);
 bool tm_dtype_is_real(tm_dtype dtype);
-double tm_dtype_roundoff(tm_dtype dtype);   /* u: 2^-24, 2^-8 (bf16), 2^-11 (f16); 0 for integers */
+double tm_dtype_roundoff(tm_dtype dtype); /* u: 2^-24, 2^-8 (bf16), 2^-11 (f16); 0 for integers */
 
 int64_t tm_shape_elements(const tm_shape *shape); /* product of the sizes; 1 for rank 0 */
 size_t tm_shape_bytes(const tm_shape *shape);

@@ -39,8 +39,8 @@ tm_status tm_file_read(const char *path, size_t limit, char **data, size_t *leng
         goto done;
     }
     if ((uint64_t)facts.st_size > limit) {
-        status = tm_fail(error, TM_FAILED, "%s: %lld bytes, more than the %zu allowed", path,
-                         (long long)facts.st_size, limit);
+        status = tm_fail(error, TM_FAILED, "%s: %lld bytes, more than the %zu allowed", path, (long long)facts.st_size,
+                         limit);
         goto done;
     }
     content = malloc((size_t)facts.st_size + 1);
@@ -117,14 +117,16 @@ tm_status tm_make_folders(const char *path, tm_error *error)
     }
 }
 
-static tm_status user_folder(const char *variable, const char *below_home, char *into, size_t capacity,
-                             tm_error *error)
+static tm_status user_folder(const char *variable, const char *below_home, char *into, size_t capacity, tm_error *error)
 {
     const char *base = getenv(variable), *home = getenv("HOME");
     int length;
-    if (base && *base == '/') length = snprintf(into, capacity, "%s/tensormark", base);
-    else if (home && *home == '/') length = snprintf(into, capacity, "%s/%s/tensormark", home, below_home);
-    else length = snprintf(into, capacity, "/tmp/tensormark-%u/%s", (unsigned)getuid(), below_home);
+    if (base && *base == '/')
+        length = snprintf(into, capacity, "%s/tensormark", base);
+    else if (home && *home == '/')
+        length = snprintf(into, capacity, "%s/%s/tensormark", home, below_home);
+    else
+        length = snprintf(into, capacity, "/tmp/tensormark-%u/%s", (unsigned)getuid(), below_home);
     if (length < 0 || (size_t)length >= capacity) return tm_fail(error, TM_FAILED, "$%s: path too long", variable);
     return tm_make_folders(into, error);
 }
@@ -155,7 +157,15 @@ static tm_status npy_write(const char *path, const char *type, const tm_shape *s
         status = tm_fail_memory(error, path);
         goto done;
     }
-    const unsigned char start[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)(header.length & 0xff),
+    const unsigned char start[10] = {0x93,
+                                     'N',
+                                     'U',
+                                     'M',
+                                     'P',
+                                     'Y',
+                                     1,
+                                     0,
+                                     (unsigned char)(header.length & 0xff),
                                      (unsigned char)(header.length >> 8)};
     file = fopen(path, "wbe");
     if (!file || fwrite(start, 1, sizeof start, file) != sizeof start ||
@@ -163,7 +173,8 @@ static tm_status npy_write(const char *path, const char *type, const tm_shape *s
         status = tm_fail(error, TM_FAILED, "%s: %s", path, strerror(errno));
     }
 done:
-    if (file && fclose(file) != 0 && status == TM_OK) status = tm_fail(error, TM_FAILED, "%s: %s", path, strerror(errno));
+    if (file && fclose(file) != 0 && status == TM_OK)
+        status = tm_fail(error, TM_FAILED, "%s: %s", path, strerror(errno));
     tm_text_free(&header);
     return status;
 }

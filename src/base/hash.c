@@ -4,9 +4,15 @@
 #include <string.h>
 #include <xxhash.h>
 
-uint64_t tm_hash_text(const char *text) { return XXH3_64bits(text, strlen(text)); }
+uint64_t tm_hash_text(const char *text)
+{
+    return XXH3_64bits(text, strlen(text));
+}
 
-uint64_t tm_hash_bytes(const void *bytes, size_t count) { return XXH3_64bits(bytes, count); }
+uint64_t tm_hash_bytes(const void *bytes, size_t count)
+{
+    return XXH3_64bits(bytes, count);
+}
 
 tm_hash128 tm_hash128_bytes(const void *bytes, size_t count)
 {
@@ -31,4 +37,7 @@ tm_hash128 tm_chunk_hash(const void *bytes, size_t count)
     return digest;
 }
 
-bool tm_hash128_equal(tm_hash128 a, tm_hash128 b) { return a.low == b.low && a.high == b.high; }
+bool tm_hash128_equal(tm_hash128 a, tm_hash128 b)
+{
+    return a.low == b.low && a.high == b.high;
+}

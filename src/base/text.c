@@ -32,7 +32,10 @@ void tm_text_add_bytes(tm_text *text, const void *bytes, size_t count)
     text->data[text->length] = '\0';
 }
 
-void tm_text_add(tm_text *text, const char *string) { tm_text_add_bytes(text, string, strlen(string)); }
+void tm_text_add(tm_text *text, const char *string)
+{
+    tm_text_add_bytes(text, string, strlen(string));
+}
 
 void tm_text_format(tm_text *text, const char *format, ...)
 {
@@ -122,7 +125,10 @@ static size_t utf8_decode(const unsigned char *s, uint32_t *point)
         *point = s[0];
         return 1;
     }
-    const size_t length = s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : 0;
+    const size_t length = s[0] >= 0xf0 && s[0] < 0xf5   ? 4
+                          : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
+                          : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
+                                                        : 0;
     if (!length) return 0;
     uint32_t value = s[0] & (0x7fu >> length);
     for (size_t i = 1; i < length; i++) {
@@ -148,8 +154,10 @@ void tm_text_add_visible(tm_text *text, const char *string)
     while (*s) {
         uint32_t point = 0;
         const size_t length = utf8_decode(s, &point);
-        if (length && is_visible(point)) tm_text_add_bytes(text, s, length);
-        else tm_text_add(text, "?");
+        if (length && is_visible(point))
+            tm_text_add_bytes(text, s, length);
+        else
+            tm_text_add(text, "?");
         s += length ? length : 1;
     }
 }

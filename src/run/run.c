@@ -302,9 +302,11 @@ tm_run_end tm_run_execute(tm_run_options *options, char *run_id, size_t capacity
     if (status != TM_OK) goto done;
     snprintf(run_id, capacity, "%s", run->id);
     lock = tm_run_lock_machine(run);
+    run->process_started_ns = (double)tm_now_ns();
     if (lock >= 0) status = run_passes(run, error);
     if (status == TM_OK) status = conclude(run, tm_run_cancelled(run) ? "INTERRUPTED" : "COMPLETE", error);
     if (status != TM_OK) goto done;
+    tm_run_tell_time(run);
     if (!tm_run_cancelled(run) && nothing_started(run)) {
         tm_fail(error, TM_FAILED, "no worker could be started: %s", run->backend_reason[0]);
         goto done;

@@ -27,13 +27,13 @@ typedef struct tm_run_options {
     const char *base; /* backend id or NULL */
     tm_mode mode;
     uint64_t seed;
-    int32_t threads;       /* 0: cores within the quota */
-    double budget_s;       /* 0: none */
-    double cooldown;       /* fraction of a case's time to rest after it */
-    const char *database;  /* path */
-    const char *command;   /* the command line, for the record */
-    const char *resume;    /* run id, or NULL; cases, backends, mode and seed then come from the stored plan */
-    bool keep_cache;       /* oracle cache on disk; true by default */
+    int32_t threads;               /* 0: cores within the quota */
+    double budget_s;               /* 0: none */
+    double cooldown;               /* fraction of a case's time to rest after it */
+    const char *database;          /* path */
+    const char *command;           /* the command line, for the record */
+    const char *resume;            /* run id, or NULL; cases, backends, mode and seed then come from the stored plan */
+    bool keep_cache;               /* oracle cache on disk; true by default */
     volatile sig_atomic_t *cancel; /* set by SIGINT/SIGTERM: finish the row, save, stop; NULL allowed */
     tm_run_events events;
 } tm_run_options;

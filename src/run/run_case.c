@@ -121,10 +121,11 @@ static tm_outcome calibrate(tm_run *run, tm_seat *seat, tm_cell *cell, double fi
 
 static tm_outcome make_ready(tm_run *run, tm_seat *seat, tm_cell *cell, tm_case_data *data, tm_cell_check *check)
 {
-    double first_call_ns = NAN;
+    double first_call_ns = NAN, begun_ns = (double)tm_now_ns();
     tm_outcome outcome = tm_worker_compile(seat->worker, data->one->graph, data->slots, &check->declared);
     cell->declared = check->declared;
     if (outcome.status == TM_CELL_OK) outcome = tm_cell_bind(seat->worker, data, -1);
+    begun_ns = tm_run_spend(run, TM_PHASE_BINDING, begun_ns);
     if (outcome.status == TM_CELL_OK) outcome = tm_cell_first_calls(seat->worker, data, check, &first_call_ns);
     if (outcome.status == TM_CELL_OK && !cell->probe_done) outcome = tm_cell_probe(seat->worker, data, check);
     if (check->probe_done) {
@@ -133,7 +134,9 @@ static tm_outcome make_ready(tm_run *run, tm_seat *seat, tm_cell *cell, tm_case_
         cell->probe_passed = check->probe_passed;
     }
     if (isnan(cell->first_call_ns)) cell->first_call_ns = first_call_ns;
+    begun_ns = tm_run_spend(run, TM_PHASE_CHECKS, begun_ns);
     if (outcome.status == TM_CELL_OK) outcome = calibrate(run, seat, cell, first_call_ns);
+    tm_run_spend(run, TM_PHASE_WARMUP, begun_ns);
     return outcome;
 }
 
@@ -270,9 +273,10 @@ tm_status tm_run_case(tm_run *run, int64_t case_position, tm_error *error)
         .threads = run->options->threads,
     };
     tm_case_data data;
+    double begun = (double)tm_now_ns();
     tm_status status = tm_case_data_make(&setup, &data, error);
+    begun = tm_run_spend(run, TM_PHASE_INPUTS, begun);
     if (status != TM_OK) return status;
-    const double begun = (double)tm_now_ns();
     status = run_with_data(run, case_position, &data, available, error);
     if (run->options->cooldown > 0) {
         tm_sleep_ns((uint64_t)(run->options->cooldown * ((double)tm_now_ns() - begun)));

@@ -1,7 +1,6 @@
 /* Rough figures for planning: memory from shapes, time from the machine's limits. */
 #include "run/run_state.h"
 
-
 #include <math.h>
 
 /* Share of free memory that a case may take. */

@@ -31,6 +31,30 @@ void tm_run_notice(const tm_run *run, const char *format, ...)
     run->options->events.notice(run->options->events.context, line);
 }
 
+double tm_run_spend(tm_run *run, tm_phase phase, double begun_ns)
+{
+    const double now_ns = (double)tm_now_ns();
+    run->spent_ns[phase] += now_ns - begun_ns;
+    return now_ns;
+}
+
+void tm_run_tell_time(const tm_run *run)
+{
+    static const char *const names[TM_PHASE_COUNT] = {"limits",  "inputs",   "binding", "checks",
+                                                      "warm-up", "sampling", "canary",  "store"};
+    const double all_ns = (double)tm_now_ns() - run->process_started_ns;
+    tm_text line = {0};
+    tm_text_format(&line, "%.1f s:", all_ns * 1e-9);
+    double rest_ns = all_ns;
+    for (int phase = 0; phase < TM_PHASE_COUNT; phase++) {
+        tm_text_format(&line, " %s %.0f %%,", names[phase], 100 * run->spent_ns[phase] / all_ns);
+        rest_ns -= run->spent_ns[phase];
+    }
+    tm_text_format(&line, " the rest %.0f %%", 100 * rest_ns / all_ns);
+    if (!line.failed) tm_run_notice(run, "%s", line.data);
+    tm_text_free(&line);
+}
+
 /* /tmp is sticky: a lock file of another user must be opened without O_CREAT. */
 static int open_lock(void)
 {
@@ -91,6 +115,7 @@ static tm_limits *limits_slot(tm_run *run, int32_t threads)
 
 tm_status tm_run_measure_limits(tm_run *run, double seconds, tm_error *error)
 {
+    const double begun_ns = (double)tm_now_ns();
     bool done[TM_MOST_THREAD_COUNTS] = {false};
     for (int32_t backend = -1; backend < run->options->backend_count; backend++) {
         const int32_t threads = backend < 0 ? run->options->threads : tm_run_threads(run, backend);
@@ -103,6 +128,7 @@ tm_status tm_run_measure_limits(tm_run *run, double seconds, tm_error *error)
         *slot = tm_limits_best(slot, &now);
         slot->threads = threads;
     }
+    tm_run_spend(run, TM_PHASE_LIMITS, begun_ns);
     const tm_limits *own = &run->limits[0];
     tm_record_machine *machine = &run->record->machine;
     machine->read_gbs = own->read_gbs;

@@ -54,7 +54,9 @@ static bool has_visit(const tm_cell *cell, int32_t incarnation)
 static bool canary_says_disturbed(tm_run *run)
 {
     if (!run->canary) return false;
+    const double begun_ns = (double)tm_now_ns();
     const double now_ns = tm_canary_run(run->canary);
+    tm_run_spend(run, TM_PHASE_CANARY, begun_ns);
     const bool off = tm_canary_is_off(run->canary_ns, run->canary_count, now_ns);
     if (run->canary_count == run->canary_capacity) {
         const size_t capacity = run->canary_capacity ? 2 * run->canary_capacity : 1024;
@@ -72,7 +74,9 @@ static tm_outcome timed_visit(case_rounds *rounds, tm_seat *seat, bool last_roun
     tm_run *run = rounds->run;
     tm_cell_check *check = &rounds->checks[seat->backend];
     tm_outcome outcome = {.status = TM_CELL_OK};
+    double begun_ns = (double)tm_now_ns();
     if (!seat->bound) outcome = tm_cell_bind(seat->worker, rounds->data, -1);
+    begun_ns = tm_run_spend(run, TM_PHASE_BINDING, begun_ns);
     if (outcome.status != TM_CELL_OK) return outcome;
     seat->bound = true;
     const tm_visit_rule rule = tm_visit_rule_for(seat->call_ns);
@@ -82,11 +86,13 @@ static tm_outcome timed_visit(case_rounds *rounds, tm_seat *seat, bool last_roun
     result->visit = (tm_visit_result){.sample_ns = result->samples, .capacity = MOST_SAMPLES};
     outcome = tm_worker_visit(seat->worker, seat->batch, &rule, rounds->data->output_bytes, fmax(10.0, 10 * expected_s),
                               &result->visit);
+    begun_ns = tm_run_spend(run, TM_PHASE_SAMPLING, begun_ns);
     if (outcome.status != TM_CELL_OK) return outcome;
     outcome = tm_cell_verify_output(seat->worker, rounds->data, check, result->visit.last_slot, &result->visit.hash);
     if (outcome.status == TM_CELL_OK && last_round && seat->incarnation == run->first_incarnation) {
         outcome = tm_cell_inputs_unchanged(seat->worker, rounds->data);
     }
+    tm_run_spend(run, TM_PHASE_CHECKS, begun_ns);
     return outcome;
 }
 
@@ -169,6 +175,7 @@ static tm_status store_round(case_rounds *rounds, int32_t place, int32_t round, 
                              tm_error *error)
 {
     tm_run *run = rounds->run;
+    const double begun_ns = (double)tm_now_ns();
     tm_status status = tm_store_begin(run->store, error);
     if (status != TM_OK) return status;
     for (int32_t backend = 0; backend < run->options->backend_count && status == TM_OK; backend++) {
@@ -179,6 +186,7 @@ static tm_status store_round(case_rounds *rounds, int32_t place, int32_t round, 
     if (status == TM_OK) status = tm_run_store_case(run, rounds->position, error);
     if (status == TM_OK) status = tm_store_commit(run->store, error);
     if (status != TM_OK) tm_store_rollback(run->store);
+    tm_run_spend(run, TM_PHASE_STORE, begun_ns);
     return status;
 }
 

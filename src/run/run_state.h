@@ -10,6 +10,19 @@
 
 enum { TM_MOST_THREAD_COUNTS = 16, TM_MOST_BACKENDS = 64, TM_MOST_INCARNATIONS = 8, TM_MOST_LOSSES = 3 };
 
+/* Where a run's wall time goes; told at the end, because what is not sampling is overhead. */
+typedef enum tm_phase {
+    TM_PHASE_LIMITS,
+    TM_PHASE_INPUTS,
+    TM_PHASE_BINDING,
+    TM_PHASE_CHECKS, /* oracle, verification, probe */
+    TM_PHASE_WARMUP, /* first calls, warm-up, batch size, linearity */
+    TM_PHASE_SAMPLING,
+    TM_PHASE_CANARY,
+    TM_PHASE_STORE,
+    TM_PHASE_COUNT
+} tm_phase;
+
 /* Everything measured of one cell so far. */
 typedef struct tm_cell {
     tm_visit *visits; /* kept ones; their samples are owned */
@@ -59,8 +72,10 @@ typedef struct tm_run {
     int32_t seat_count; /* incarnations of the pass x backends */
     int32_t pass, first_incarnation;
     int64_t rounds_run, rounds_repeated;
-    double started_ns;
-    double pass_one_ns; /* time of accepted cases in the first pass, for the budget */
+    double spent_ns[TM_PHASE_COUNT];
+    double started_ns;         /* what visits' times count from; earlier than the process after a resume */
+    double process_started_ns; /* when this process had the machine to itself */
+    double pass_one_ns;        /* time of accepted cases in the first pass, for the budget */
     bool backend_dead[TM_MOST_BACKENDS];
     char backend_reason[TM_MOST_BACKENDS][640];
     tm_cell_status backend_status[TM_MOST_BACKENDS];
@@ -115,6 +130,10 @@ tm_status tm_run_rounds(tm_run *run, int64_t case_position, tm_case_data *data, 
                         bool bind_each_visit, tm_error *error);
 
 bool tm_run_cancelled(const tm_run *run);
+
+/* Adds the time since `begun_ns` to a phase and returns the present moment. */
+double tm_run_spend(tm_run *run, tm_phase phase, double begun_ns);
+void tm_run_tell_time(const tm_run *run);
 void tm_run_notice(const tm_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* --- plan: run_plan.c --------------------------------------------------------------------------------------- */
