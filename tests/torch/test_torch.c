@@ -264,7 +264,8 @@ static void slots_and_pieces_are_kept_apart(void **state)
 {
     (void)state;
     tm_session *session = opened("", 2);
-    const tm_graph graph = one_node("relu", row4, row4);
+    tm_graph graph = one_node("relu", row4, row4);
+    graph.output[graph.outputs++] = 0;
     tm_program *program = compiled(session, &graph, 2);
     static const float a[] = {-1, 2, 3, 4}, b[] = {5, -6, 7, 8}, ya[] = {0, 2, 3, 4}, yb[] = {5, 0, 7, 8};
     float back[4] = {0};
@@ -280,8 +281,10 @@ static void slots_and_pieces_are_kept_apart(void **state)
     assert_output(program, 0, yb, 4);
     ran(program, 0, 3);
     assert_output(program, 0, ya, 4);
+    assert_output(program, 1, a, 4);
     ran(program, 1, 3);
     assert_output(program, 0, yb, 4);
+    assert_output(program, 1, b, 4);
     assert_int_equal(backend->read(program, 0, 12, 4, back, &error), TM_OK);
     assert_true(back[0] == 8);
     assert_int_equal(backend->read(program, 0, 12, 8, back, &error), TM_INVALID_ARGUMENT);
@@ -333,6 +336,13 @@ static void a_result_of_another_shape_is_not_read(void **state)
     backend->close(session);
 }
 
+static long peak_kb(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+}
+
 /* 1 MiB results, thousands of them: what is not freed shows in the peak. */
 static void executions_free_their_results(void **state)
 {
@@ -351,15 +361,59 @@ static void executions_free_their_results(void **state)
     float *x = calloc(512 * 512, sizeof *x);
     assert_non_null(x);
     bound(program, 0, 0, x, 512 * 512 * sizeof *x);
-    struct rusage before, after;
     ran(program, 0, 3);
-    getrusage(RUSAGE_SELF, &before);
+    const long before = peak_kb();
     ran(program, 0, 200);
-    getrusage(RUSAGE_SELF, &after);
-    assert_in_range(after.ru_maxrss - before.ru_maxrss, 0, 40 << 10);
+    assert_in_range(peak_kb() - before, 0, 40 << 10);
     free(x);
     backend->discard(program);
     backend->close(session);
+}
+
+/* Six results of 32 MiB in a row: two of them are alive at a time. */
+static void inner_values_are_freed_after_their_last_use(void **state)
+{
+    (void)state;
+    enum { side = 2896, links = 6 };
+    const tm_shape large = {TM_F32, 2, {side, side}};
+    tm_graph graph = {.inputs = 1, .nodes = links, .outputs = 1, .input = {large}, .output = {links}};
+    for (int32_t i = 0; i < links; i++) {
+        graph.node[i] = (node){.op = "relu", .operand = {i, -1}, .result = large};
+    }
+    tm_session *session = opened("", 1);
+    tm_program *program = compiled(session, &graph, 1);
+    const size_t bytes = (size_t)side * side * sizeof(float);
+    float *x = calloc(1, bytes);
+    assert_non_null(x);
+    bound(program, 0, 0, x, bytes);
+    free(x);
+    const long before = peak_kb();
+    ran(program, 0, 2);
+    assert_in_range(peak_kb() - before, 0, 3 * (32 << 10));
+    backend->discard(program);
+    backend->close(session);
+}
+
+static void threads_are_set(void **state)
+{
+    (void)state;
+    tm_device_info info = {.framework = ""};
+    tm_error error = {""};
+    assert_int_equal(backend->probe("cpu", location, &info, &error), TM_OK);
+    void *library = dlopen(info.library, RTLD_NOW | RTLD_NOLOAD);
+    assert_non_null(library);
+    void *symbol = dlsym(library, "torch_get_num_threads");
+    int32_t (*count)(uint32_t *) = NULL;
+    memcpy(&count, &symbol, sizeof count);
+    assert_non_null(count);
+    static const int32_t asked[] = {3, 1, 2};
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        tm_session *session = opened("", asked[i]);
+        uint32_t got = 0;
+        assert_int_equal(count(&got), 0);
+        assert_int_equal(got, asked[i]);
+        backend->close(session);
+    }
 }
 
 static void what_is_not_there_is_unsupported(void **state)
@@ -413,6 +467,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(poison_reaches_preallocated_outputs),
         cmocka_unit_test(a_result_of_another_shape_is_not_read),
         cmocka_unit_test(executions_free_their_results),
+        cmocka_unit_test(inner_values_are_freed_after_their_last_use),
+        cmocka_unit_test(threads_are_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
