@@ -14,6 +14,9 @@ static const double start_timeout_s = 120, calibrate_timeout_s = 120;
 /* Workers together may hold this share of free memory; beyond, inputs are bound for a visit only. */
 static const double resident_share = 0.5;
 
+/* Shared pages are kept for the next case, since fresh ones are slow to come by, unless they are this much of it. */
+static const double release_share = 0.15;
+
 static bool is_gpu(const tm_backend_spec *spec)
 {
     return strcmp(spec->device, "cpu") != 0;
@@ -281,8 +284,7 @@ tm_status tm_run_case(tm_run *run, int64_t case_position, tm_error *error)
     if (run->options->cooldown > 0) {
         tm_sleep_ns((uint64_t)(run->options->cooldown * ((double)tm_now_ns() - begun)));
     }
-    const bool large = tm_case_memory(one, slots) > 1e9;
     tm_case_data_free(&data);
-    if (large) tm_shared_release(run->shared);
+    if (tm_case_memory(one, slots) > release_share * available) tm_shared_release(run->shared);
     return status;
 }

@@ -108,7 +108,7 @@ static void *map_window(int file, uint64_t offset, size_t bytes, int protection,
 {
     const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), before = offset % page;
     *length = bytes + (size_t)before;
-    *base = mmap(NULL, *length, protection, MAP_SHARED, file, (off_t)(offset - before));
+    *base = mmap(NULL, *length, protection, MAP_SHARED | MAP_POPULATE, file, (off_t)(offset - before));
     return *base == MAP_FAILED ? NULL : (char *)*base + before;
 }
 
