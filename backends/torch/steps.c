@@ -3,8 +3,13 @@
  * PyTorch's own dispatch takes. */
 #include "torch.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+#include <unistd.h>
 
 void tm_torch_free_tensor(const tm_torch *torch, tensor *handle)
 {
@@ -115,17 +120,63 @@ static tm_status call_scalar(tm_program *program, const tm_torch_step *step, int
     return TM_OK;
 }
 
-static tm_status call_by_name(tm_program *program, const tm_torch_step *step, int32_t slot, tm_error *error)
+/* Leaves the results on the stack. */
+static tm_status attempt(tm_program *program, const tm_torch_step *step, int32_t slot, cell *stack, bool *refused,
+                         tm_error *error)
 {
-    cell stack[TM_TORCH_MOST_ARGUMENTS];
     for (int32_t i = 0; i < step->arguments; i++) {
         if (make_argument(program, slot, &step->argument[i], &stack[i])) continue;
         return tm_torch_fail(error, TM_FAILED, "%s: argument %d cannot be made", step->name, (int)i + 1);
     }
+    *refused = program->session->torch.api.aoti_torch_call_dispatcher(step->op, step->overload, stack) != 0;
+    return TM_OK;
+}
+
+/* What PyTorch wrote on stderr: "[...] Exception in aoti_torch: WORDS". */
+static void take_words(int file, char *words, size_t capacity)
+{
+    static const char before[] = "Exception in aoti_torch: ";
+    char text[2048];
+    const ssize_t length = pread(file, text, sizeof text - 1, 0);
+    text[length > 0 ? length : 0] = '\0';
+    const char *from = strstr(text, before);
+    if (!from) return;
+    from += strlen(before);
+    snprintf(words, capacity, "%.*s", (int)strcspn(from, "\n"), from);
+}
+
+/* Before 2.13, PyTorch tells why it refuses on stderr only. A call that was refused is refused again: it is repeated
+ * with stderr turned into memory. */
+static tm_status explain(tm_program *program, const tm_torch_step *step, int32_t slot, tm_error *error)
+{
     const tm_torch *torch = &program->session->torch;
-    if (torch->api.aoti_torch_call_dispatcher(step->op, step->overload, stack) != 0) {
-        return tm_torch_refused(torch, step->name, error);
+    char words[400] = "";
+#ifdef __linux__
+    const bool silent = !torch->api.torch_exception_get_what_without_backtrace;
+    const int saved = silent ? dup(STDERR_FILENO) : -1, memory = silent ? memfd_create("words", MFD_CLOEXEC) : -1;
+    if (saved >= 0 && memory >= 0 && dup2(memory, STDERR_FILENO) >= 0) {
+        cell stack[TM_TORCH_MOST_ARGUMENTS];
+        bool refused = false;
+        const tm_status status = attempt(program, step, slot, stack, &refused, error);
+        for (int32_t i = 0; status == TM_OK && !refused && i < step->results; i++) {
+            keep(program, slot, -1, (tensor)(uintptr_t)stack[i]);
+        }
+        dup2(saved, STDERR_FILENO);
+        take_words(memory, words, sizeof words);
     }
+    if (saved >= 0) close(saved);
+    if (memory >= 0) close(memory);
+#endif
+    return words[0] ? tm_torch_refused_with(words, step->name, error) : tm_torch_refused(torch, step->name, error);
+}
+
+static tm_status call_by_name(tm_program *program, const tm_torch_step *step, int32_t slot, tm_error *error)
+{
+    cell stack[TM_TORCH_MOST_ARGUMENTS];
+    bool refused = false;
+    const tm_status status = attempt(program, step, slot, stack, &refused, error);
+    if (status != TM_OK) return status;
+    if (refused) return explain(program, step, slot, error);
     for (int32_t i = 0; i < step->results; i++) {
         keep(program, slot, i == 0 ? step->result : -1, (tensor)(uintptr_t)stack[i]);
     }
