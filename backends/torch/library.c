@@ -105,6 +105,24 @@ static void complete_version(tm_torch *torch)
              (unsigned)(abi >> 48 & 0xff), (unsigned)(abi >> 40 & 0xff));
 }
 
+/* The driver is asked, since the runtime's own structures change with its version. */
+static tm_status gpu_name(char *into, size_t capacity, tm_error *error)
+{
+    void *driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+    if (!driver) return tm_torch_fail(error, TM_UNSUPPORTED, "no NVIDIA driver: libcuda.so.1 is not there");
+    int (*start)(unsigned), (*count)(int *), (*get)(int *, int), (*name)(char *, int, int);
+    int devices = 0, device = 0;
+    const bool complete =
+        symbol(driver, "cuInit", &start, sizeof start) && symbol(driver, "cuDeviceGetCount", &count, sizeof count) &&
+        symbol(driver, "cuDeviceGet", &get, sizeof get) && symbol(driver, "cuDeviceGetName", &name, sizeof name);
+    const int failed = complete ? start(0) : -1;
+    if (failed || count(&devices) != 0 || devices < 1) {
+        return tm_torch_fail(error, TM_UNSUPPORTED, "no NVIDIA GPU that can be used (driver error %d)", failed);
+    }
+    if (get(&device, 0) != 0 || name(into, (int)capacity, device) != 0) snprintf(into, capacity, "NVIDIA GPU");
+    return TM_OK;
+}
+
 /* CUDA kernels are in a library of their own that registers itself on loading. */
 static tm_status load_cuda(tm_torch *torch, tm_error *error)
 {
@@ -116,7 +134,9 @@ static tm_status load_cuda(tm_torch *torch, tm_error *error)
                              "https://download.pytorch.org/whl/",
                              torch->place.version);
     }
-    const tm_status status = load_library(&torch->place, "torch_cuda", &torch->cuda_library, error);
+    char name[128];
+    tm_status status = gpu_name(name, sizeof name, error); /* before a gigabyte is loaded for nothing */
+    if (status == TM_OK) status = load_library(&torch->place, "torch_cuda", &torch->cuda_library, error);
     if (status != TM_OK) return status;
     symbol(torch->cuda_library, "cudaGetErrorString", &torch->cuda_words, sizeof torch->cuda_words);
     if (symbol(torch->cuda_library, "cudaDeviceSynchronize", &torch->cuda_wait, sizeof torch->cuda_wait)) return TM_OK;
@@ -233,24 +253,6 @@ static void processor_name(char *into, size_t capacity)
         break;
     }
     if (file) fclose(file);
-}
-
-/* The driver is asked, since the runtime's own structures change with its version. */
-static tm_status gpu_name(char *into, size_t capacity, tm_error *error)
-{
-    void *driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-    if (!driver) return tm_torch_fail(error, TM_UNSUPPORTED, "no NVIDIA driver: libcuda.so.1 is not there");
-    int (*start)(unsigned), (*count)(int *), (*get)(int *, int), (*name)(char *, int, int);
-    int devices = 0, device = 0;
-    const bool complete =
-        symbol(driver, "cuInit", &start, sizeof start) && symbol(driver, "cuDeviceGetCount", &count, sizeof count) &&
-        symbol(driver, "cuDeviceGet", &get, sizeof get) && symbol(driver, "cuDeviceGetName", &name, sizeof name);
-    const int failed = complete ? start(0) : -1;
-    if (failed || count(&devices) != 0 || devices < 1) {
-        return tm_torch_fail(error, TM_UNSUPPORTED, "no NVIDIA GPU that can be used (driver error %d)", failed);
-    }
-    if (get(&device, 0) != 0 || name(into, (int)capacity, device) != 0) snprintf(into, capacity, "NVIDIA GPU");
-    return TM_OK;
 }
 
 tm_status tm_torch_device_name(const tm_torch *torch, char *into, size_t capacity, tm_error *error)
