@@ -9,7 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double start_timeout_s = 120, calibrate_timeout_s = 120;
+static const double start_timeout_s = 120;
+
+/* Warm-up, batch size and linearity take some forty calls and at least 30 ms. */
+static double calibrate_timeout_s(double first_call_ns)
+{
+    return fmax(10.0, 400 * first_call_ns * 1e-9);
+}
 
 /* Workers together may hold this share of free memory; beyond, inputs are bound for a visit only. */
 static const double resident_share = 0.5;
@@ -104,7 +110,7 @@ static tm_outcome calibrate(tm_run *run, tm_seat *seat, tm_cell *cell, double fi
     for (int32_t attempt = 0; attempt < 3; attempt++) {
         const tm_outcome outcome =
             tm_worker_calibrate(seat->worker, first_call_ns, is_gpu(&run->options->backends[seat->backend]),
-                                calibrate_timeout_s, &calibration);
+                                calibrate_timeout_s(first_call_ns), &calibration);
         if (outcome.status != TM_CELL_OK) return outcome;
         seat->call_ns = calibration.call_ns;
         seat->batch = calibration.batch;
