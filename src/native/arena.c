@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define HUGE_PAGE ((size_t)2 << 20)
 #define PAGE      ((size_t)4096)
@@ -40,4 +41,31 @@ void tm_arena_free(tm_arena *arena)
 {
     if (arena->map != NULL) munmap(arena->map, arena->map_bytes);
     *arena = (tm_arena){0};
+}
+
+bool tm_arena_reuse(tm_arena *spare, size_t bytes, tm_arena *into)
+{
+    if (spare->base == NULL) return false;
+    const size_t capacity = spare->map_bytes - (size_t)(spare->base - (unsigned char *)spare->map);
+    if (bytes > capacity) {
+        tm_arena_free(spare);
+        return false;
+    }
+    *into = *spare;
+    into->bytes = bytes;
+    *spare = (tm_arena){0};
+    return true;
+}
+
+void tm_arena_keep(tm_arena *arena, tm_arena *spare)
+{
+    const long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+    const size_t most = pages > 0 && page_bytes > 0 ? (size_t)pages * (size_t)page_bytes / 10 : 0;
+    if (arena->base == NULL) return;
+    if (arena->map_bytes <= most) {
+        tm_arena_free(spare);
+        *spare = *arena;
+        *arena = (tm_arena){0};
+    }
+    tm_arena_free(arena);
 }

@@ -4,6 +4,7 @@
 
 #include "native/pool.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct tm_arena {
@@ -17,5 +18,12 @@ typedef struct tm_arena {
  * the threads that will use them and no page fault is left for the timed runs. */
 tm_status tm_arena_new(size_t bytes, size_t offset, tm_pool *pool, tm_arena *into, tm_error *error);
 void tm_arena_free(tm_arena *arena);
+
+/* Hands a finished arena on: its pages are there already, which a fresh mapping has to get from the system first.
+ * tm_arena_reuse moves `spare` into `into` if it is large enough (contents are stale) and frees it otherwise; false
+ * when there was nothing to reuse. tm_arena_keep frees `spare` and moves `arena` there, unless `arena` is above a tenth
+ * of the machine's memory: then it is freed instead. */
+bool tm_arena_reuse(tm_arena *spare, size_t bytes, tm_arena *into);
+void tm_arena_keep(tm_arena *arena, tm_arena *spare);
 
 #endif

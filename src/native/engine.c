@@ -19,6 +19,7 @@ struct tm_session {
     tm_pool *pool;
     tm_isa isa;
     size_t offset;
+    tm_arena spare;                   /* of the last program that was unbound */
     uint64_t arena_bytes, peak_bytes; /* of all programs together */
 };
 
@@ -166,7 +167,9 @@ static tm_status engine_compile(tm_session *session, const tm_graph *foreign, in
     }
     status = tm_plan_new(program->graph, tm_kernels_for(session->isa), session->pool, slots, session->offset,
                          &program->plan, error);
-    if (status == TM_OK) tm_plan_uses(program->plan, program->uses);
+    if (status != TM_OK) goto done;
+    tm_plan_uses(program->plan, program->uses);
+    tm_plan_share_memory(program->plan, &session->spare);
 done:
     if (status != TM_OK) {
         engine_discard(program);
@@ -327,6 +330,7 @@ static tm_status engine_memory(tm_session *session, uint64_t *host_bytes, uint64
 static void engine_close(tm_session *session)
 {
     if (session == NULL) return;
+    tm_arena_free(&session->spare);
     tm_pool_free(session->pool);
     free(session);
 }

@@ -4,6 +4,7 @@
 #define TM_NATIVE_PLAN_H
 
 #include "graph/graph.h"
+#include "native/arena.h"
 #include "native/kernels/kernels.h"
 #include "native/pool.h"
 
@@ -65,6 +66,9 @@ typedef struct tm_plan tm_plan;
 tm_status tm_plan_new(const tm_graph *graph, const tm_kernels *kernels, tm_pool *pool, int32_t slots, size_t offset,
                       tm_plan **into, tm_error *error);
 void tm_plan_free(tm_plan *plan);
+
+/* From now on the plan's memory comes from, and goes back to, `spare` where it fits (see arena.h). */
+void tm_plan_share_memory(tm_plan *plan, tm_arena *spare);
 
 /* Allocates and touches the plan's memory if it has none; gives it back (all contents are lost). */
 tm_status tm_plan_place(tm_plan *plan, tm_error *error);

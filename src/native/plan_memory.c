@@ -74,8 +74,10 @@ size_t tm_plan_bytes(const tm_plan *plan)
 tm_status tm_plan_place(tm_plan *plan, tm_error *error)
 {
     if (plan->arena.base != NULL) return TM_OK;
-    const tm_status status = tm_arena_new(plan->total_bytes, plan->offset, plan->pool, &plan->arena, error);
-    if (status != TM_OK) return status;
+    if (!plan->spare || !tm_arena_reuse(plan->spare, plan->total_bytes, &plan->arena)) {
+        const tm_status status = tm_arena_new(plan->total_bytes, plan->offset, plan->pool, &plan->arena, error);
+        if (status != TM_OK) return status;
+    }
     unsigned char *base = plan->arena.base;
     const size_t inputs = (size_t)plan->graph->inputs, values = inputs + (size_t)plan->graph->nodes;
     for (size_t slot = 0; slot < (size_t)plan->slots; slot++) {
@@ -92,7 +94,15 @@ tm_status tm_plan_place(tm_plan *plan, tm_error *error)
 
 void tm_plan_release(tm_plan *plan)
 {
-    tm_arena_free(&plan->arena);
+    if (plan->spare)
+        tm_arena_keep(&plan->arena, plan->spare);
+    else
+        tm_arena_free(&plan->arena);
+}
+
+void tm_plan_share_memory(tm_plan *plan, tm_arena *spare)
+{
+    plan->spare = spare;
 }
 
 void *tm_plan_data(const tm_plan *plan, int32_t slot, int32_t value)

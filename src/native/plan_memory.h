@@ -21,7 +21,8 @@ struct tm_plan {
     tm_place *place; /* of every value */
     void **pointer;  /* per slot: what steps see of every value, then the stored data of every value */
     void *scratch;
-    tm_arena arena; /* base NULL: not placed */
+    tm_arena arena;  /* base NULL: not placed */
+    tm_arena *spare; /* of the session: where a released arena waits for the next plan; NULL for none */
     size_t slot_bytes, scratch_at, scratch_bytes, total_bytes, offset;
     uint64_t uses[TM_ISA_COUNT];
     int32_t steps, slots;

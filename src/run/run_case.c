@@ -17,11 +17,11 @@ static double calibrate_timeout_s(double first_call_ns)
     return fmax(10.0, 400 * first_call_ns * 1e-9);
 }
 
-/* Workers together may hold this share of free memory; beyond, inputs are bound for a visit only. */
-static const double resident_share = 0.5;
+/* Workers and parent together may hold this share of free memory; beyond, inputs are bound for a visit only. */
+static const double resident_share = 0.85;
 
 /* Shared pages are kept for the next case, since fresh ones are slow to come by, unless they are this much of it. */
-static const double release_share = 0.15;
+static const double release_share = 0.35;
 
 static bool is_gpu(const tm_backend_spec *spec)
 {
@@ -252,7 +252,8 @@ static tm_status run_with_data(tm_run *run, int64_t case_position, tm_case_data 
     for (int32_t backend = 0; backend < backends; backend++) {
         if (!tm_cell_check_init(&checks[backend], data->slots)) status = tm_fail_memory(error, data->one->id);
     }
-    const double held = run->seat_count * ((double)data->set_bytes * data->slots + (double)data->output_bytes);
+    const double parent = (double)data->set_bytes * (data->slots + 1) + (double)data->output_bytes;
+    const double held = parent + run->seat_count * (tm_case_memory(data->one, data->slots) - parent);
     const bool bind_each_visit = held > resident_share * available;
     if (status == TM_OK) {
         prepare_seats(run, case_position, data, checks, bind_each_visit);

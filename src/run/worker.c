@@ -147,18 +147,23 @@ static size_t output_bytes(const tm_worker_side *side)
     return side->graph->outputs > 0 ? tm_shape_bytes(&side->graph->shape[side->graph->output[0]]) : 0;
 }
 
-/* Frameworks that allocate outputs themselves are made to find NaN in them: a block of the same size is filled and
- * freed. Twice, since freeing a mapped block is what makes the C library keep blocks of that size from then on. */
+/* A program that owns its outputs overwrites them. A framework that allocates outputs itself is made to find NaN in
+ * them: a block of the same size is filled and freed. Twice, since freeing a mapped block is what makes the C library
+ * keep blocks of that size from then on. */
 static void poison(tm_worker_side *side)
 {
     enum { largest_kept = 32 << 20 }; /* the C library maps larger blocks afresh, zeroed, every time */
-    if (side->backend.poison) side->backend.poison(side->timed.program);
+    if (side->backend.poison) {
+        side->backend.poison(side->timed.program);
+        return;
+    }
     const size_t bytes = output_bytes(side);
     for (int round = 0; round < 2 && bytes > 0 && bytes <= largest_kept; round++) {
-        volatile unsigned char *block = malloc(bytes);
+        unsigned char *block = malloc(bytes);
         if (!block) return;
-        for (size_t i = 0; i < bytes; i++) block[i] = 0xff;
-        free((void *)block);
+        memset(block, 0xff, bytes);
+        __asm__ volatile("" : : "r"(block) : "memory"); /* the filling is for whoever gets the block next */
+        free(block);
     }
 }
 
