@@ -99,7 +99,7 @@ tm_status tm_case_data_expected(tm_case_data *data, int32_t slot, const tm_expec
                        slot);
         const tm_expect_options options = {
             .sample_seed = data->seed + data->pass,
-            .whole_seconds = 1.0,
+            .whole_seconds = 0.5, /* a case has two outputs to check, and a second for them */
             .least_elements = 65536,
             .threads = data->threads,
             .cache_folder = key.failed ? NULL : data->cache_folder,

@@ -166,6 +166,7 @@ static void request_fields(wire *w, tm_request *r)
     case TM_MESSAGE_CALIBRATE:
         wire_real(w, &r->first_call_ns);
         wire_bool(w, &r->gpu);
+        wire_bool(w, &r->linearity);
         break;
     case TM_MESSAGE_VISIT:
         wire_i64(w, &r->batch);

@@ -64,7 +64,7 @@ typedef struct tm_request {
     uint64_t offset, bytes;
     /* CALIBRATE */
     double first_call_ns;
-    bool gpu;
+    bool gpu, linearity;
     /* VISIT */
     int64_t batch;
     tm_visit_rule rule;

@@ -20,9 +20,6 @@ static double calibrate_timeout_s(double first_call_ns)
 /* Workers and parent together may hold this share of free memory; beyond, inputs are bound for a visit only. */
 static const double resident_share = 0.85;
 
-/* Shared pages are kept for the next case, since fresh ones are slow to come by, unless they are this much of it. */
-static const double release_share = 0.35;
-
 static bool is_gpu(const tm_backend_spec *spec)
 {
     return strcmp(spec->device, "cpu") != 0;
@@ -101,16 +98,17 @@ void tm_seat_failed(tm_run *run, tm_seat *seat, int64_t case_position, const tm_
     tm_cell_end(cell, outcome->status, outcome->reason);
 }
 
-/* Batch size, and whether twice the work takes twice the time; a doubtful answer is asked for again. */
+/* Batch size, and, of the first incarnation of a pass, whether twice the work takes twice the time; a doubtful answer
+ * is asked for again. */
 static tm_outcome calibrate(tm_run *run, tm_seat *seat, tm_cell *cell, double first_call_ns)
 {
     tm_calibration calibration;
     tm_linearity linearity = TM_LINEAR;
     double median = NAN;
     for (int32_t attempt = 0; attempt < 3; attempt++) {
-        const tm_outcome outcome =
-            tm_worker_calibrate(seat->worker, first_call_ns, is_gpu(&run->options->backends[seat->backend]),
-                                calibrate_timeout_s(first_call_ns), &calibration);
+        const tm_outcome outcome = tm_worker_calibrate(
+            seat->worker, first_call_ns, is_gpu(&run->options->backends[seat->backend]),
+            seat->incarnation == run->first_incarnation, calibrate_timeout_s(first_call_ns), &calibration);
         if (outcome.status != TM_CELL_OK) return outcome;
         seat->call_ns = calibration.call_ns;
         seat->batch = calibration.batch;
@@ -269,8 +267,14 @@ tm_status tm_run_case(tm_run *run, int64_t case_position, tm_error *error)
 {
     if (nothing_to_do(run, case_position)) return TM_OK;
     const tm_case *one = &run->options->cases->items[case_position];
-    const double available = (double)tm_memory_available();
-    const int32_t slots = tm_case_fitting_slots(one, run->limits[0].llc_bytes, available);
+    const double llc_bytes = run->limits[0].llc_bytes;
+    double available = (double)tm_memory_available();
+    int32_t slots = tm_case_fitting_slots(one, llc_bytes, available);
+    if (slots < tm_case_slots(one, llc_bytes)) { /* pages kept from earlier cases may be what is missing */
+        tm_shared_release(run->shared);
+        available = (double)tm_memory_available();
+        slots = tm_case_fitting_slots(one, llc_bytes, available);
+    }
     if (slots == 0) return skip_for_memory(run, case_position, available, error);
 
     const tm_case_data setup = {
@@ -292,6 +296,5 @@ tm_status tm_run_case(tm_run *run, int64_t case_position, tm_error *error)
         tm_sleep_ns((uint64_t)(run->options->cooldown * ((double)tm_now_ns() - begun)));
     }
     tm_case_data_free(&data);
-    if (tm_case_memory(one, slots) > release_share * available) tm_shared_release(run->shared);
     return status;
 }

@@ -55,7 +55,7 @@ static bool shape_labels(const tm_run *run, const tm_cell *cell, const tm_summar
     add_label(labels, run->options->mode == TM_MODE_QUICK && measured, "QUICK");
     add_label(labels, cell->capped, "CAPPED");
     add_label(labels, cell->disturbed, "DISTURBED");
-    add_label(labels, cell->nonlinear >= 2, "NONLINEAR");
+    add_label(labels, cell->nonlinear > 0, "NONLINEAR");
     add_label(labels, measured && tm_has_drift(summary), "NO STEADY STATE");
     add_label(labels, measured && summary->ci_high_ns < 0.95 * bound->floor_ns, "SUSPECT");
     add_label(labels, cell->check.grade == TM_GRADE_LOWACC, "LOWACC");

@@ -32,7 +32,7 @@ typedef struct tm_cell {
     bool final;        /* nothing more is measured: failed, skipped, unsupported */
     int32_t losses;    /* workers lost on this cell */
     int32_t discarded; /* visits repeated because of disturbance */
-    int32_t nonlinear; /* incarnations in which twice the work did not take twice the time */
+    int32_t nonlinear; /* passes in which twice the work did not take twice the time */
     bool disturbed, capped;
     double sampling_ns; /* spent in visits, for CAPPED */
     double first_call_ns;

@@ -84,7 +84,7 @@ typedef struct tm_calibration {
     double ratio[9]; /* time(2n)/time(n) of interleaved pairs */
     int32_t ratios;  /* 0: skipped, calls above 10 ms */
 } tm_calibration;
-tm_outcome tm_worker_calibrate(tm_worker *worker, double first_call_ns, bool gpu, double timeout_s,
+tm_outcome tm_worker_calibrate(tm_worker *worker, double first_call_ns, bool gpu, bool linearity, double timeout_s,
                                tm_calibration *into);
 
 /* One visit: samples of `batch` executions each by `rule`, at most `capacity` kept. */

@@ -87,7 +87,8 @@ static tm_status linearity_pairs(tm_timed *timed, tm_calibration *into, tm_error
     return TM_OK;
 }
 
-tm_status tm_timed_calibrate(tm_timed *timed, double first_call_ns, bool gpu, tm_calibration *into, tm_error *error)
+tm_status tm_timed_calibrate(tm_timed *timed, double first_call_ns, bool gpu, bool linearity, tm_calibration *into,
+                             tm_error *error)
 {
     *into = (tm_calibration){.timer = tm_timer_measure(), .call_ns = first_call_ns, .batch = 1};
     tm_status status = warm_up(timed, tm_warmup_after(first_call_ns, gpu), &into->call_ns, error);
@@ -96,7 +97,7 @@ tm_status tm_timed_calibrate(tm_timed *timed, double first_call_ns, bool gpu, tm
     }
     if (status != TM_OK) return status;
     into->batch = tm_batch_size(into->call_ns, into->timer, gpu);
-    return into->call_ns > long_call_ns ? TM_OK : linearity_pairs(timed, into, error);
+    return into->call_ns > long_call_ns || !linearity ? TM_OK : linearity_pairs(timed, into, error);
 }
 
 static void add_stamp(tm_text *stamps, uint64_t value)
