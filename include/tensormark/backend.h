@@ -18,16 +18,16 @@
 #endif
 
 #define TM_BACKEND_ABI 0
-#define TM_MAX_RANK 8
+#define TM_MAX_RANK    8
 
 typedef enum tm_status {
     TM_OK = 0,
-    TM_UNSUPPORTED = 1,       /* a true statement about this backend, not a failure; say what is missing */
+    TM_UNSUPPORTED = 1, /* a true statement about this backend, not a failure; say what is missing */
     TM_INVALID_ARGUMENT = 2,
     TM_OUT_OF_MEMORY = 3,
     TM_DEVICE_OUT_OF_MEMORY = 4,
-    TM_DEVICE_ERROR = 5,      /* the device is lost to this process */
-    TM_FAILED = 6             /* the framework refused; its own words are in the message */
+    TM_DEVICE_ERROR = 5, /* the device is lost to this process */
+    TM_FAILED = 6        /* the framework refused; its own words are in the message */
 } tm_status;
 
 /* Filled by every call that does not return TM_OK. The message is one line, UTF-8, and names what it is about. */
@@ -39,20 +39,20 @@ typedef enum tm_dtype { TM_F32 = 0, TM_BF16 = 1, TM_F16 = 2, TM_I32 = 3, TM_I64 
 
 typedef struct tm_shape {
     tm_dtype dtype;
-    int32_t rank;                 /* 0..TM_MAX_RANK; 0 is a scalar */
-    int64_t dim[TM_MAX_RANK];     /* each >= 0 */
+    int32_t rank;             /* 0..TM_MAX_RANK; 0 is a scalar */
+    int64_t dim[TM_MAX_RANK]; /* each >= 0 */
 } tm_shape;
 
-typedef struct tm_graph tm_graph;       /* owned by the host; valid until tm_backend.discard */
-typedef struct tm_session tm_session;   /* one open device */
-typedef struct tm_program tm_program;   /* one compiled graph */
+typedef struct tm_graph tm_graph;     /* owned by the host; valid until tm_backend.discard */
+typedef struct tm_session tm_session; /* one open device */
+typedef struct tm_program tm_program; /* one compiled graph */
 
 /* What the host offers: reading a graph without parsing anything. Nodes come in execution order; a value is the index
  * of a tensor: inputs first, then node results. */
 typedef struct tm_host {
     size_t size; /* sizeof(tm_host) as the host knows it; entries beyond it do not exist */
     int32_t (*node_count)(const tm_graph *graph);
-    const char *(*node_op)(const tm_graph *graph, int32_t node);  /* a name of ops.def, e.g. "softmax" */
+    const char *(*node_op)(const tm_graph *graph, int32_t node); /* a name of ops.def, e.g. "softmax" */
     int32_t (*node_operand)(const tm_graph *graph, int32_t node, int32_t position); /* a value, or -1 past the last */
     int64_t (*node_integer)(const tm_graph *graph, int32_t node, const char *attribute);
     double (*node_real)(const tm_graph *graph, int32_t node, const char *attribute);
@@ -64,14 +64,14 @@ typedef struct tm_host {
 } tm_host;
 
 typedef struct tm_device_info {
-    char framework[64];   /* "PyTorch 2.13.0+cpu" */
-    char device[128];     /* "AMD EPYC, 2 threads" */
-    char library[512];    /* the file it was loaded from */
+    char framework[64]; /* "PyTorch 2.13.0+cpu" */
+    char device[128];   /* "AMD EPYC, 2 threads" */
+    char library[512];  /* the file it was loaded from */
 } tm_device_info;
 
 typedef struct tm_declared {
-    tm_dtype accumulator;       /* TM_F32 is 0 */
-    int32_t tf32;               /* 1: contractions round their inputs to TF32 */
+    tm_dtype accumulator; /* TM_F32 is 0 */
+    int32_t tf32;         /* 1: contractions round their inputs to TF32 */
     int32_t flushes_denormals;
     int32_t rounds_between_ops; /* 1: intermediates of a fused op are rounded to the output type */
     int32_t quantises_activations;
@@ -85,14 +85,15 @@ typedef struct tm_whole_model {
     tm_status (*load)(tm_session *session, const char *path, int64_t context_tokens, tm_error *error);
     tm_status (*prefill)(tm_session *session, const int32_t *tokens, int64_t count, tm_error *error);
     tm_status (*decode)(tm_session *session, int64_t count, void *context, tm_error *error);
-    tm_status (*logits)(tm_session *session, float *into, int64_t vocabulary, tm_error *error); /* of the last position */
+    tm_status (*logits)(tm_session *session, float *into, int64_t vocabulary,
+                        tm_error *error); /* of the last position */
 } tm_whole_model;
 
 typedef struct tm_backend {
-    size_t size;          /* sizeof(tm_backend) as the backend knows it; new entries are only ever added at the end */
-    uint32_t abi;         /* TM_BACKEND_ABI */
-    uint32_t flags;       /* TM_NEEDS_NETWORK, TM_WHOLE_MODEL */
-    const char *name;     /* "torch" */
+    size_t size;      /* sizeof(tm_backend) as the backend knows it; new entries are only ever added at the end */
+    uint32_t abi;     /* TM_BACKEND_ABI */
+    uint32_t flags;   /* TM_NEEDS_NETWORK, TM_WHOLE_MODEL */
+    const char *name; /* "torch" */
 
     /* Can this device be used here? TM_UNSUPPORTED with the reason and what to install. Must return within 5 s.
      * `location` is what the user wrote behind the @ (a folder, a file, a URL), "" for none. */
@@ -151,7 +152,7 @@ typedef struct tm_backend {
 } tm_backend;
 
 #define TM_NEEDS_NETWORK 1u
-#define TM_WHOLE_MODEL 2u
+#define TM_WHOLE_MODEL   2u
 
 /* The only symbol that a backend library exports. */
 TM_EXPORT const tm_backend *tensormark_backend(void);
