@@ -18,6 +18,6 @@ suite() { # preset, arguments of ctest
 
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 suite asan -L 'unit|kernels|fuzz' || status=1
-suite tsan -R 'pool|worker_link|parallel|native_threads' || status=1
+suite tsan -R 'test_(pool|plan|native|worker_link)$' || status=1
 suite release || status=1
 exit $status
