@@ -43,9 +43,9 @@ static void noise_judge(void **state)
     (void)state;
     const tm_noise before = {1000, 5, true};
     assert_null(tm_noise_judge(before, before, 1e8, 1));
-    assert_null(tm_noise_judge(before, (tm_noise){1000 + 1000000, 5, true}, 1e8, 1)); /* exactly 1 % */
-    assert_string_equal(tm_noise_judge(before, (tm_noise){1000 + 1000001, 5, true}, 1e8, 1), "run-queue delay");
-    assert_null(tm_noise_judge(before, (tm_noise){1000 + 1000001, 5, true}, 1e8, 2)); /* shared by two threads */
+    assert_null(tm_noise_judge(before, (tm_noise){1000 + 4000000, 5, true}, 1e8, 1)); /* exactly 4 % */
+    assert_string_equal(tm_noise_judge(before, (tm_noise){1000 + 4000001, 5, true}, 1e8, 1), "run-queue delay");
+    assert_null(tm_noise_judge(before, (tm_noise){1000 + 4000001, 5, true}, 1e8, 2)); /* shared by two threads */
     assert_string_equal(tm_noise_judge(before, (tm_noise){1000, 6, true}, 1e8, 1), "steal time");
     assert_null(tm_noise_judge(before, (tm_noise){1000, 6, true}, 1e10, 1));
     assert_null(tm_noise_judge(before, (tm_noise){0, 0, true}, 1e8, 1)); /* a thread ended */
