@@ -48,8 +48,8 @@ tm_run_end tm_run_execute(tm_run_options *options, char *run_id, size_t capacity
 tm_status tm_run_dry(tm_run_options *options, tm_text *into, tm_error *error);
 
 /* `verify`: outputs only, no timing, one line per cell into `line`. With `dump`, writes input0.npy ..., output0.npy
- * and oracle0.npy of each cell into DIR (DIR/<case>/<backend> if there are several cells). Returns the number of cells
- * that did not pass, -1 with `error` when nothing could be done. */
+ * and oracle0.npy into DIR (DIR/<case> if there are several cases; the second backend and later ones add /<backend>).
+ * Returns the number of cells that did not pass, -1 with `error` when nothing could be done. */
 typedef void (*tm_verify_line)(void *context, const tm_record_cell *cell);
 int64_t tm_run_verify(tm_run_options *options, const char *dump, tm_verify_line line, void *context, tm_error *error);
 

@@ -30,15 +30,19 @@ static void folder_name(const char *id, char *into, size_t capacity)
     }
 }
 
+/* DIR for one case, else DIR/<case>; backends behind the first have a folder of their own in it. */
 static tm_status dump_folder(const verify_state *state, const tm_case *one, const tm_backend_spec *spec, tm_text *into,
                              tm_error *error)
 {
     tm_text_add(into, state->dump);
-    if (state->options->cases->count > 1 || state->options->backend_count > 1) {
-        char case_folder[256], backend_folder[160];
-        folder_name(one->id, case_folder, sizeof case_folder);
-        folder_name(spec->id, backend_folder, sizeof backend_folder);
-        tm_text_format(into, "/%s/%s", case_folder, backend_folder);
+    char name[256];
+    if (state->options->cases->count > 1) {
+        folder_name(one->id, name, sizeof name);
+        tm_text_format(into, "/%s", name);
+    }
+    if (spec != &state->options->backends[0]) {
+        folder_name(spec->id, name, sizeof name);
+        tm_text_format(into, "/%s", name);
     }
     return into->failed ? tm_fail_memory(error, "dump") : tm_make_folders(into->data, error);
 }
