@@ -107,7 +107,9 @@ static inline __attribute__((always_inline)) void lanes_store_transposed(float *
             const int32_t p = 4 * quarter + i;
             if (p >= pixels) return;
             const V both = _mm512_permutex2var_ps(four[i], quarter < 2 ? pair : last, four[4 + i]);
-            const __m256 one = quarter % 2 ? _mm512_extractf32x8_ps(both, 1) : _mm512_castps512_ps256(both);
+            __m256 one = quarter % 2 ? _mm512_extractf32x8_ps(both, 1) : _mm512_castps512_ps256(both);
+            /* Keeps the extraction out of the store: the two as one instruction fault on masked-out bytes as well. */
+            __asm__("" : "+v"(one));
             if (whole) {
                 _mm256_stream_ps(y + p * 8, one);
             } else {
