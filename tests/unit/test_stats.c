@@ -181,6 +181,15 @@ static void summary_figures(void **state)
     assert_true(isnan(none.median_ns) && isnan(none.p5_ns) && none.samples == 0);
 }
 
+static void drift_thresholds(void **state)
+{
+    (void)state;
+    assert_true(tm_has_drift(&(tm_summary){.drift_low = 0.031, .drift_high = 0.05}));
+    assert_false(tm_has_drift(&(tm_summary){.drift_low = 0.029, .drift_high = 0.05}));
+    assert_true(tm_has_drift(&(tm_summary){.drift_low = -0.05, .drift_high = -0.031}));
+    assert_false(tm_has_drift(&(tm_summary){.drift_low = -0.05, .drift_high = -0.029}));
+}
+
 static double share_with_drift(recipe how, int trials)
 {
     static made_up data;
@@ -288,6 +297,7 @@ int main(void)
         cmocka_unit_test(chi2_table),
         cmocka_unit_test(mean_interval),
         cmocka_unit_test(summary_figures),
+        cmocka_unit_test(drift_thresholds),
         cmocka_unit_test(drift_is_found_and_not_invented),
         cmocka_unit_test(drift_interval_covers),
         cmocka_unit_test(interval_covers_in_95_of_100),

@@ -449,6 +449,52 @@ static void minus_zero_is_zero_and_subnormals_may_be_flushed(void **state)
     fixture_close(&f);
 }
 
+static void limits_are_16_and_1(void **state)
+{
+    (void)state;
+    int near[4] = {0};
+    fixture f = fixture_open("matmul/16x64,64x32");
+    tm_expected *expected = fixture_expect(&f, 1e9);
+    float *out = honest_output(&f, as_f32, as_f32), *moved = malloc((size_t)f.elements * sizeof *moved);
+    for (int step = 0; step < 400; step++) {
+        memcpy(moved, out, (size_t)f.elements * sizeof *out);
+        moved[7] = out[7] + (float)step * 0x1p-19f;
+        const tm_check one = fixture_verify(&f, expected, moved, NULL);
+        assert_int_equal(one.grade, one.max_error <= 16 && one.rms_error <= 1 ? TM_GRADE_PASS : TM_GRADE_FAIL);
+        near[0] += one.max_error > 15 && one.max_error <= 16;
+        near[1] += one.max_error > 16 && one.max_error < 17 && one.rms_error <= 1;
+        for (int64_t i = 0; i < f.elements; i++) moved[i] = out[i] + (float)step * 0x1p-23f * (float)(i % 2 ? 1 : -1);
+        const tm_check all = fixture_verify(&f, expected, moved, NULL);
+        assert_int_equal(all.grade, all.max_error <= 16 && all.rms_error <= 1 && !(all.freivalds > 1) ? TM_GRADE_PASS
+                                                                                                      : TM_GRADE_FAIL);
+        near[2] += all.rms_error > 0.9 && all.rms_error <= 1;
+        near[3] += all.rms_error > 1 && all.rms_error < 1.2 && all.max_error < 16 && !(all.freivalds > 1);
+    }
+    for (int i = 0; i < 4; i++)
+        if (near[i] == 0) fail_msg("nothing near limit %d: %d %d %d %d", i, near[0], near[1], near[2], near[3]);
+    free(out);
+    free(moved);
+    tm_expected_free(expected);
+    fixture_close(&f);
+}
+
+static void softmax_sizes(void **state)
+{
+    (void)state;
+    fixture f = fixture_open("softmax/7x20/axis=1");
+    tm_expected *expected = fixture_expect(&f, 1e9);
+    assert_true(expected->stored && expected->size);
+    const float *x = f.input[0];
+    for (int64_t e = 0; e < f.elements; e++) {
+        double max = -INFINITY;
+        for (int64_t j = 0; j < 20; j++) max = fmax(max, (double)x[e / 20 * 20 + j]);
+        const double want = expected->want[e] * (1 + fabs((double)x[e] - max));
+        assert_true(fabs((double)expected->size[e] - want) <= 1e-6 * want);
+    }
+    tm_expected_free(expected);
+    fixture_close(&f);
+}
+
 static void rms_counts_from_256_outputs(void **state)
 {
     (void)state;
@@ -504,6 +550,8 @@ int main(void)
         cmocka_unit_test(one_ulp_is_granted_to_leaky_relu),
         cmocka_unit_test(special_values_must_match),
         cmocka_unit_test(minus_zero_is_zero_and_subnormals_may_be_flushed),
+        cmocka_unit_test(limits_are_16_and_1),
+        cmocka_unit_test(softmax_sizes),
         cmocka_unit_test(rms_counts_from_256_outputs),
         cmocka_unit_test(empty_outputs_pass),
     };

@@ -47,6 +47,8 @@ static void test_dense_ops(void **state)
     expect("argmax/10x1000", 10000, 40000 + 80, true);
     expect("argmax/10x2/bf16", 20, 40 + 80, false);
     expect("sum/64x32/axis=1", 2048, 4 * (2048 + 64), true);
+    expect("sum/64x15/axis=1", 960, 4 * (960 + 64), true);
+    expect("sum/64x14/axis=1", 896, 4 * (896 + 64), false);
     expect("relu/10x0", 0, 0, true);
     expect("sum_all/0", 0, 4, false);
 }
