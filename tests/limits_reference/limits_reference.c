@@ -15,7 +15,7 @@
 #include <immintrin.h>
 #endif
 
-enum { MAX_THREADS = 256, TASKS = 4, CHAINS = 16 };
+enum { MAX_THREADS = 256, TASKS = 5, BUFFERS = 3, CHAINS = 16 };
 static const size_t bytes_together = (size_t)256 << 20;
 
 typedef struct worker {
@@ -67,6 +67,22 @@ static void copy_around_caches(uint64_t *data, size_t words)
 #endif
 }
 
+/* One stretch, fetched well ahead of its use. */
+static void copy_in_order(uint64_t *data, size_t words)
+{
+#ifdef __AVX512F__
+    const char *from = (const char *)data;
+    char *to = (char *)(data + words / 2);
+    for (size_t i = 0; i < words * 4; i += 64) {
+        _mm_prefetch(from + i + 4096, _MM_HINT_T0);
+        _mm512_stream_si512((void *)(to + i), _mm512_load_si512((const void *)(from + i)));
+    }
+    _mm_sfence();
+#else
+    copy_around_caches(data, words);
+#endif
+}
+
 enum { FMA_ROUNDS = 500000, LANES = 16 };
 typedef float lanes __attribute__((vector_size(4 * LANES)));
 
@@ -90,6 +106,7 @@ static void do_task(worker *self, int task)
     case 0: self->sink += sum_words(self->data, self->words); break;
     case 1: copy_around_caches(self->data, self->words); break;
     case 2: memcpy(self->data + self->words / 2, self->data, self->words * 4); break;
+    case 3: copy_in_order(self->data, self->words); break;
     default: self->sink += (uint64_t)multiply_add(); break;
     }
 }
@@ -131,24 +148,32 @@ int main(int count, char **arguments)
     if (threads < 1 || threads > MAX_THREADS) return 2;
     static worker workers[MAX_THREADS];
     const size_t words = bytes_together / 8 / (size_t)threads / 1024 * 1024;
-    uint64_t *data = aligned_alloc((size_t)2 << 20, bytes_together);
     pthread_barrier_t barrier;
-    if (!data || pthread_barrier_init(&barrier, NULL, (unsigned)threads) != 0) return 1;
-    (void)madvise(data, bytes_together, MADV_HUGEPAGE);
-    for (int i = 0; i < threads; i++) {
-        workers[i] = (worker){.number = i, .threads = threads, .seconds = seconds, .words = words, .barrier = &barrier};
-        workers[i].data = data + (size_t)i * words;
-        if (pthread_create(&workers[i].thread, NULL, measure, &workers[i]) != 0) return 1;
-    }
+    if (pthread_barrier_init(&barrier, NULL, (unsigned)threads) != 0) return 1;
     uint64_t sink = 0;
-    for (int i = 0; i < threads; i++) {
-        pthread_join(workers[i].thread, NULL);
-        sink += workers[i].sink;
+    double best[TASKS] = {0};
+    for (int buffer = 0; buffer < BUFFERS; buffer++) { /* none is freed: each lies on other pages, fast or slow ones */
+        uint64_t *data = aligned_alloc((size_t)2 << 20, bytes_together);
+        if (!data) return 1;
+        (void)madvise(data, bytes_together, MADV_HUGEPAGE);
+        for (int i = 0; i < threads; i++) {
+            workers[i] = (worker){
+                .number = i, .threads = threads, .seconds = seconds / BUFFERS, .words = words, .barrier = &barrier};
+            workers[i].data = data + (size_t)i * words;
+            if (pthread_create(&workers[i].thread, NULL, measure, &workers[i]) != 0) return 1;
+        }
+        for (int i = 0; i < threads; i++) {
+            pthread_join(workers[i].thread, NULL);
+            sink += workers[i].sink;
+        }
+        for (int task = 0; task < TASKS; task++) {
+            if (workers[0].best[task] > best[task]) best[task] = workers[0].best[task];
+        }
     }
-    const double *best = workers[0].best, gigabytes = (double)words * 8 * threads / 1e9;
-    const double copies = best[1] > best[2] ? best[1] : best[2];
+    const double gigabytes = (double)words * 8 * threads / 1e9;
+    double copies = 0;
+    for (int task = 1; task <= 3; task++) copies = best[task] > copies ? best[task] : copies;
     printf("%.3f %.3f %.3f\n", best[0] * gigabytes, copies * gigabytes,
-           best[3] * 2.0 * LANES * CHAINS * FMA_ROUNDS * threads / 1e9);
-    free(data);
+           best[4] * 2.0 * LANES * CHAINS * FMA_ROUNDS * threads / 1e9);
     return sink == 42; /* so that no sum is dead code */
 }
