@@ -65,7 +65,7 @@ typedef struct tm_host {
 
 typedef struct tm_device_info {
     char framework[64]; /* "PyTorch 2.13.0+cpu" */
-    char device[128];   /* "AMD EPYC, 2 threads" */
+    char device[128];   /* "AMD EPYC 9B45" */
     char library[512];  /* the file it was loaded from */
 } tm_device_info;
 
@@ -99,8 +99,8 @@ typedef struct tm_backend {
      * `location` is what the user wrote behind the @ (a folder, a file, a URL), "" for none. */
     tm_status (*probe)(const char *device, const char *location, tm_device_info *info, tm_error *error);
 
-    /* `options` is "tuned,compile", "" for none. `threads` >= 1 is binding for every thread pool the framework owns;
-     * the calling thread counts as one of them. `host` lives as long as the session. */
+    /* `options` is "compile,tuned,isa=avx2", "" for none. `threads` >= 1 is binding for every thread pool the framework
+     * owns; the calling thread counts as one of them. `host` lives as long as the session. */
     tm_status (*open)(const char *device, const char *location, const char *options, int32_t threads,
                       const tm_host *host, tm_session **session, tm_error *error);
 
@@ -149,6 +149,9 @@ typedef struct tm_backend {
     /* Copies part of a bound input back, so that the host can see that executions left it unchanged. NULL: cannot. */
     tm_status (*read_input)(tm_program *program, int32_t slot, int32_t input, size_t offset_bytes, size_t bytes,
                             void *into, tm_error *error);
+
+    /* Overwrites those parts of what `probe` said that the session's options made wrong. NULL: none. */
+    void (*describe)(const tm_session *session, tm_device_info *info);
 } tm_backend;
 
 #define TM_NEEDS_NETWORK 1u

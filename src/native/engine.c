@@ -4,7 +4,6 @@
 #include "native/native.h"
 
 #include "base/dtype.h"
-#include "base/parallel.h"
 #include "native/import.h"
 #include "native/isa.h"
 #include "native/plan.h"
@@ -65,9 +64,7 @@ static tm_status engine_probe(const char *device, const char *location, tm_devic
     if (status != TM_OK) return status;
     *info = (tm_device_info){0};
     snprintf(info->framework, sizeof info->framework, "tensormark %s %s", tm_version(), tm_isa_name(isa));
-    char cpu[96];
-    cpu_name(cpu, sizeof cpu);
-    snprintf(info->device, sizeof info->device, "%s, %d threads", cpu, tm_usable_threads());
+    cpu_name(info->device, sizeof info->device);
     Dl_info self;
     if (dladdr(tm_native_backend(), &self) != 0 && self.dli_fname != NULL) {
         snprintf(info->library, sizeof info->library, "%s", self.dli_fname);
@@ -75,14 +72,27 @@ static tm_status engine_probe(const char *device, const char *location, tm_devic
     return TM_OK;
 }
 
-static tm_status check_options(const char *options, tm_error *error)
+/* "isa=avx2" is the one option: it goes before TENSORMARK_ISA, so that sets can be compared within one run. */
+static tm_status read_options(const char *options, tm_isa *isa, tm_error *error)
 {
-    if (options == NULL || options[0] == '\0') return TM_OK;
-    const int length = (int)strcspn(options, ",");
-    if (length == 7 && strncmp(options, "compile", 7) == 0) {
-        return tm_fail(error, TM_UNSUPPORTED, "native: no option compile: ops are not fused across nodes");
+    static const char prefix[] = "isa=";
+    bool named = false;
+    for (const char *at = options; at != NULL && *at != '\0';) {
+        const int length = (int)strcspn(at, ",");
+        if (strncmp(at, prefix, strlen(prefix)) == 0) {
+            char name[32];
+            snprintf(name, sizeof name, "%.*s", length - (int)strlen(prefix), at + strlen(prefix));
+            const tm_status status = tm_isa_named(name, "native+isa=", isa, error);
+            if (status != TM_OK) return status;
+            named = true;
+        } else if (length == 7 && strncmp(at, "compile", 7) == 0) {
+            return tm_fail(error, TM_UNSUPPORTED, "native: no option compile: ops are not fused across nodes");
+        } else {
+            return tm_fail(error, TM_UNSUPPORTED, "native: no option %.*s", length, at);
+        }
+        at += length + (at[length] == ',');
     }
-    return tm_fail(error, TM_UNSUPPORTED, "native: no option %.*s", length, options);
+    return named ? TM_OK : tm_isa_choose(isa, error);
 }
 
 /* TENSORMARK_OFFSET shifts all buffers, so that incarnations of a worker differ in their cache sets. */
@@ -103,7 +113,8 @@ static tm_status engine_open(const char *device, const char *location, const cha
     (void)location;
     *into = NULL;
     tm_status status = check_device(device, error);
-    if (status == TM_OK) status = check_options(options, error);
+    tm_isa isa = TM_ISA_portable;
+    if (status == TM_OK) status = read_options(options, &isa, error);
     if (status != TM_OK) return status;
     if (host == NULL || host->size < offsetof(tm_host, on_token)) {
         return tm_fail(error, TM_INVALID_ARGUMENT, "native: the host offers too few graph accessors");
@@ -111,8 +122,8 @@ static tm_status engine_open(const char *device, const char *location, const cha
     tm_session *session = calloc(1, sizeof *session);
     if (session == NULL) return tm_fail_memory(error, "a session");
     session->host = host;
-    status = tm_isa_choose(&session->isa, error);
-    if (status == TM_OK) status = read_offset(&session->offset, error);
+    session->isa = isa;
+    status = read_offset(&session->offset, error);
     if (status == TM_OK) status = tm_pool_new(threads, &session->pool, error);
     if (status != TM_OK) {
         free(session);
@@ -120,6 +131,11 @@ static tm_status engine_open(const char *device, const char *location, const cha
     }
     *into = session;
     return TM_OK;
+}
+
+static void engine_describe(const tm_session *session, tm_device_info *info)
+{
+    snprintf(info->framework, sizeof info->framework, "tensormark %s %s", tm_version(), tm_isa_name(session->isa));
 }
 
 static tm_status engine_supports(tm_session *session, const tm_graph *foreign, tm_error *error)
@@ -367,3 +383,4 @@ const tm_backend *tm_native_backend(void)
 {
     return &table;
 }
+    .describe = engine_describe,

@@ -5,6 +5,7 @@
 #include "native/native.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,21 +44,27 @@ bool tm_isa_available(tm_isa isa)
     return false;
 }
 
-tm_status tm_isa_choose(tm_isa *into, tm_error *error)
+tm_status tm_isa_named(const char *name, const char *source, tm_isa *into, tm_error *error)
 {
-    const char *wish = getenv("TENSORMARK_ISA");
-    if (wish != NULL && wish[0] != '\0') {
-        if (!parse(wish, into)) {
-            return tm_fail(error, TM_UNSUPPORTED, "TENSORMARK_ISA=%s: no such instruction set (portable, avx2, avx512)",
-                           wish);
+    if (!parse(name, into)) {
+        char known[128] = "";
+        for (int i = 0, used = 0; i < TM_ISA_COUNT && used < (int)sizeof known; i++) {
+            used += snprintf(known + used, sizeof known - (size_t)used, "%s%s", i ? ", " : "", names[i]);
         }
-        if (!tm_isa_available(*into)) {
-            return tm_fail(error, TM_UNSUPPORTED, "TENSORMARK_ISA=%s: this CPU or build does not have it", wish);
-        }
-        return TM_OK;
+        return tm_fail(error, TM_UNSUPPORTED, "%s%s: no such instruction set (%s)", source, name, known);
     }
     int best = TM_ISA_COUNT - 1;
     while (!tm_isa_available((tm_isa)best)) best--; /* ends at portable */
+    if (!tm_isa_available(*into)) {
+        return tm_fail(error, TM_UNSUPPORTED, "%s%s: this CPU or build does not have it", source, name);
+    }
+    return TM_OK;
+}
+
+tm_status tm_isa_choose(tm_isa *into, tm_error *error)
+{
+    const char *wish = getenv("TENSORMARK_ISA");
+    if (wish != NULL && wish[0] != '\0') return tm_isa_named(wish, "TENSORMARK_ISA=", into, error);
     *into = (tm_isa)best;
     return TM_OK;
 }

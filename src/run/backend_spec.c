@@ -15,6 +15,7 @@ typedef enum option {
     OPTION_COMPILE,
     OPTION_TUNED,
     OPTION_TF32,
+    OPTION_ISA, /* the last that the backend itself is told */
     OPTION_THREADS,
     OPTION_DELAY,
     OPTION_TWIN,
@@ -22,8 +23,9 @@ typedef enum option {
     OPTION_UNKNOWN = OPTION_COUNT
 } option;
 
-static const char *const option_names[OPTION_COUNT] = {"compile", "tuned", "tf32", "threads=", "delay=", "twin"};
-static const char known_options[] = "compile, tuned, tf32, threads=N, delay=PCT, twin";
+static const char *const option_names[OPTION_COUNT] = {
+    "compile", "tuned", "tf32", "isa=", "threads=", "delay=", "twin"};
+static const char known_options[] = "compile, tuned, tf32, isa=NAME, threads=N, delay=PCT, twin";
 
 static const char *const aliases[][2] = {
     {"cpu", "torch:cpu"},   {"mps", "torch:mps"},   {"cuda", "torch:cuda"},
@@ -36,9 +38,20 @@ static const char *const default_devices[][2] = {{"mlx", "gpu"}, {"openai", ""}}
 typedef struct options {
     bool present[OPTION_COUNT];
     int64_t threads, delay;
+    char isa[24];
 } options;
 
-/* The option's number; *value gets what stands behind its "=". */
+static bool is_word(const char *text, size_t length)
+{
+    if (length == 0 || text[0] < 'a' || text[0] > 'z') return false;
+    for (size_t i = 0; i < length; i++) {
+        const char c = text[i];
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '_') return false;
+    }
+    return true;
+}
+
+/* The option's number; *value gets the number that stands behind its "=". */
 static option find_option(const char *word, size_t length, int64_t *value)
 {
     for (int i = 0; i < OPTION_COUNT; i++) {
@@ -48,10 +61,10 @@ static option find_option(const char *word, size_t length, int64_t *value)
             if (length == name) return (option)i;
             continue;
         }
-        char number[24] = "";
-        if (length - name >= sizeof number) continue;
-        memcpy(number, word + name, length - name);
-        if (tm_parse_i64(number, value)) return (option)i;
+        char text[sizeof((options *)0)->isa] = "";
+        if (length - name >= sizeof text) continue;
+        memcpy(text, word + name, length - name);
+        if (i == OPTION_ISA ? is_word(text, length - name) : tm_parse_i64(text, value)) return (option)i;
     }
     return OPTION_UNKNOWN;
 }
@@ -73,6 +86,10 @@ static tm_status add_option(const char *text, const char *word, size_t length, o
     into->present[found] = true;
     if (found == OPTION_THREADS) into->threads = value;
     if (found == OPTION_DELAY) into->delay = value;
+    if (found == OPTION_ISA) {
+        const size_t name = strlen(option_names[found]);
+        snprintf(into->isa, sizeof into->isa, "%.*s", (int)(length - name), word + name);
+    }
     return TM_OK;
 }
 
@@ -86,16 +103,6 @@ static tm_status read_options(const char *text, const char *from, options *into,
         from += 1 + length;
     }
     return status;
-}
-
-static bool is_word(const char *text, size_t length)
-{
-    if (length == 0 || text[0] < 'a' || text[0] > 'z') return false;
-    for (size_t i = 0; i < length; i++) {
-        const char c = text[i];
-        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '_') return false;
-    }
-    return true;
 }
 
 /* Copies `length` bytes if they fit. */
@@ -210,6 +217,7 @@ static void print_options(const options *chosen, tm_text *into)
     for (int i = 0; i < OPTION_COUNT; i++) {
         if (!chosen->present[i]) continue;
         tm_text_format(into, "+%s", option_names[i]);
+        if (i == OPTION_ISA) tm_text_add(into, chosen->isa);
         if (i == OPTION_THREADS) tm_text_format(into, "%lld", (long long)chosen->threads);
         if (i == OPTION_DELAY) tm_text_format(into, "%lld", (long long)chosen->delay);
     }
@@ -293,10 +301,11 @@ tm_status tm_backend_spec_parse(const char *text, const char *const *definitions
     into->threads = (int32_t)(chosen.threads ? chosen.threads : defined.threads);
     into->delay_percent = (int32_t)(chosen.present[OPTION_DELAY] ? chosen.delay : defined.delay);
     into->twin = defined.present[OPTION_TWIN];
-    for (int i = OPTION_COMPILE; i <= OPTION_TF32; i++) {
+    for (int i = OPTION_COMPILE; i <= OPTION_ISA; i++) {
         const size_t used = strlen(into->options);
         if (!defined.present[i]) continue;
-        snprintf(into->options + used, sizeof into->options - used, "%s%s", used ? "," : "", option_names[i]);
+        const char *isa = i != OPTION_ISA ? "" : chosen.present[i] ? chosen.isa : defined.isa;
+        snprintf(into->options + used, sizeof into->options - used, "%s%s%s", used ? "," : "", option_names[i], isa);
     }
     return status == TM_OK ? find_library(text, into, error) : status;
 }

@@ -10,7 +10,7 @@ typedef struct tm_backend_spec {
     char id[128];          /* canonical ("native:cpu+threads=1") or the user's own name for it */
     char name[32];         /* "native", "torch", "mock" ... */
     char device[32];       /* "cpu" */
-    char options[64];      /* "tuned,compile": only what the backend itself is told */
+    char options[64];      /* "compile,tuned,isa=avx2": only what the backend itself is told */
     char location[512];    /* behind the @, "" for none */
     char library[512];     /* file to load; "" for the engine inside this program */
     int32_t threads;       /* 0: the run's default */

@@ -50,6 +50,13 @@ static tm_status load(tm_worker_side *side, const tm_request *request, tm_answer
     return adopt(side, entry(), error);
 }
 
+static void terminate(tm_device_info *info)
+{
+    info->framework[sizeof info->framework - 1] = '\0';
+    info->device[sizeof info->device - 1] = '\0';
+    info->library[sizeof info->library - 1] = '\0';
+}
+
 static tm_status do_open(tm_worker_side *side, const tm_request *request, tm_answer *answer, tm_error *error)
 {
     if (side->session) return tm_fail(error, TM_INVALID_ARGUMENT, "the backend is open already");
@@ -61,13 +68,13 @@ static tm_status do_open(tm_worker_side *side, const tm_request *request, tm_ans
     }
     side->timed.delay_percent = request->delay_percent;
     status = side->backend.probe(request->device, request->location, &answer->info, error);
-    answer->info.framework[sizeof answer->info.framework - 1] = '\0';
-    answer->info.device[sizeof answer->info.device - 1] = '\0';
-    answer->info.library[sizeof answer->info.library - 1] = '\0';
+    terminate(&answer->info);
     if (status != TM_OK || request->probe_only) return status;
     status = side->backend.open(request->device, request->location, request->options, request->threads, tm_graph_host(),
                                 &side->session, error);
     if (status == TM_OK && !side->session) return tm_fail(error, TM_FAILED, "open gave no session");
+    if (status == TM_OK && side->backend.describe) side->backend.describe(side->session, &answer->info);
+    terminate(&answer->info);
     return status;
 }
 

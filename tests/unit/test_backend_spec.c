@@ -84,6 +84,7 @@ static void ids_are_canonical(void **state)
         {"native+threads=2", "native:cpu+threads=2"},
         {"native+twin+tuned", "native:cpu+tuned+twin"},
         {"native+delay=8", "native:cpu+delay=8"},
+        {"native+threads=1+isa=avx2", "native:cpu+isa=avx2+threads=1"},
         {"torch:cuda+tf32+compile", "torch:cuda+compile+tf32"},
         {"cpu", "torch:cpu"},
         {"mps", "torch:mps"},
@@ -108,6 +109,9 @@ static void options_reach_their_fields(void **state)
     assert_int_equal(spec.delay_percent, 5);
     assert_true(spec.twin);
     assert_non_null(strstr(spec.library, "libtensormark_torch.so"));
+    const tm_backend_spec forced = parsed("native+threads=1+isa=avx512_bf16+tuned", NULL);
+    assert_string_equal(forced.options, "tuned,isa=avx512_bf16");
+    assert_int_equal(forced.threads, 1);
     const tm_backend_spec plain = parsed("native", NULL);
     assert_true(!plain.twin && plain.threads == 0 && plain.delay_percent == 0);
     assert_string_equal(plain.options, "");
@@ -145,6 +149,13 @@ static void definitions_locate(void **state)
     assert_string_equal(spec.id, "slow");
     assert_int_equal(spec.delay_percent, 8);
 
+    snprintf(definition, sizeof definition, "narrow=native@%s+isa=avx2", library);
+    spec = parsed("narrow", definition);
+    assert_string_equal(spec.id, "narrow");
+    assert_string_equal(spec.library, library);
+    assert_string_equal(spec.options, "isa=avx2");
+    assert_string_equal(parsed("narrow+isa=portable", definition).options, "isa=portable");
+
     snprintf(definition, sizeof definition, "mine=anything@%s:gpu", library);
     spec = parsed("mine", definition);
     assert_string_equal(spec.name, "anything");
@@ -162,6 +173,9 @@ static void mistakes_are_named(void **state)
     refused("native+threads=0", NULL, "threads");
     refused("native+threads=x", NULL, "unknown option '+threads=x'");
     refused("native+delay=-1", NULL, "delay");
+    refused("native+isa=", NULL, "unknown option '+isa='");
+    refused("native+isa=AVX2", NULL, "unknown option '+isa=AVX2'");
+    refused("native+isa=a_name_that_is_far_too_long", NULL, "unknown option");
     refused("native+", NULL, "unknown option");
     refused("native:", NULL, "device");
     refused("", NULL, "no backend name");

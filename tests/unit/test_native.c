@@ -4,10 +4,12 @@
 
 #include "base/dtype.h"
 #include "graph/graph.h"
+#include "native/isa.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,11 +29,16 @@ static tm_shape vector(tm_dtype dtype, int64_t n)
     return (tm_shape){.dtype = dtype, .rank = 1, .dim = {n}};
 }
 
-static tm_session *open_native(int32_t threads)
+static tm_session *open_native_as(const char *options, int32_t threads)
 {
     tm_session *session = NULL;
-    assert_int_equal(tm_native_backend()->open("cpu", "", "", threads, tm_graph_host(), &session, &error), TM_OK);
+    assert_int_equal(tm_native_backend()->open("cpu", "", options, threads, tm_graph_host(), &session, &error), TM_OK);
     return session;
+}
+
+static tm_session *open_native(int32_t threads)
+{
+    return open_native_as("", threads);
 }
 
 /* input -> ops[0] -> ops[1] ... -> output */
@@ -91,7 +98,7 @@ static void test_probe(void **state)
     assert_int_equal(native->probe("cpu", "", &info, &error), TM_OK);
     assert_non_null(strstr(info.framework, tm_version()));
     assert_non_null(strstr(info.framework, tm_native_isa(&error)));
-    assert_non_null(strstr(info.device, "threads"));
+    assert_true(strlen(info.device) > 0);
     assert_int_equal(native->probe("cuda", "", &info, &error), TM_UNSUPPORTED);
     assert_non_null(strstr(error.message, "cuda"));
 }
@@ -107,6 +114,9 @@ static void test_open_refuses(void **state)
     assert_non_null(strstr(error.message, "compile"));
     assert_int_equal(native->open("cpu", "", "tuned,compile", 1, host, &session, &error), TM_UNSUPPORTED);
     assert_non_null(strstr(error.message, "native: no option tuned"));
+    assert_int_equal(native->open("cpu", "", "isa=sse9", 1, host, &session, &error), TM_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "native+isa=sse9: no such instruction set (portable, avx2, avx512"));
+    assert_int_equal(native->open("cpu", "", "isa=portable,compile", 1, host, &session, &error), TM_UNSUPPORTED);
     assert_int_equal(native->open("cpu", "", "", 0, host, &session, &error), TM_INVALID_ARGUMENT);
     assert_null(session);
     setenv("TENSORMARK_ISA", "sse9", 1);
@@ -120,6 +130,38 @@ static void test_open_refuses(void **state)
         assert_int_equal(native->open("cpu", "", "", 1, host, &session, &error), TM_INVALID_ARGUMENT);
     }
     unsetenv("TENSORMARK_OFFSET");
+}
+
+/* Sessions of several sets side by side, whatever the environment says: each one runs its own kernels. */
+static void test_isa_option(void **state)
+{
+    (void)state;
+    const tm_backend *native = tm_native_backend();
+    setenv("TENSORMARK_ISA", "portable", 1);
+    for (int isa = 0; isa < TM_ISA_COUNT; isa++) {
+        const char *name = tm_isa_name((tm_isa)isa);
+        char option[32];
+        snprintf(option, sizeof option, "isa=%s", name);
+        if (!tm_isa_available((tm_isa)isa)) continue;
+        tm_device_info info = {.device = "kept"};
+        fixture f = {
+            .native = native, .session = open_native_as(option, 1), .graph = chain(vector(TM_F32, 40), relu, 2)};
+        native->describe(f.session, &info);
+        assert_non_null(strstr(info.framework, name));
+        assert_string_equal(info.device, "kept");
+        assert_int_equal(native->compile(f.session, f.graph, 1, &f.program, &error), TM_OK);
+        bind_sequence(&f, 0, 40, -20.0f);
+        uint64_t before[TM_ISA_COUNT];
+        for (int i = 0; i < TM_ISA_COUNT; i++) before[i] = tm_native_kernel_calls(tm_isa_name((tm_isa)i));
+        assert_int_equal(f.native->run(f.program, 0, 1, &error), TM_OK);
+        for (int i = 0; i < TM_ISA_COUNT; i++) {
+            const uint64_t calls = tm_native_kernel_calls(tm_isa_name((tm_isa)i)) - before[i];
+            assert_true((calls > 0) == (i == (int)tm_kernels_for((tm_isa)isa)->isa.relu_f32));
+        }
+        assert_true(read_one(&f, 39) == 19.0f);
+        stop(&f);
+    }
+    unsetenv("TENSORMARK_ISA");
 }
 
 static void test_slots_rotate(void **state)
@@ -317,11 +359,17 @@ static void test_empty_inputs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_probe),          cmocka_unit_test(test_open_refuses),
-        cmocka_unit_test(test_slots_rotate),   cmocka_unit_test(test_ranges),
-        cmocka_unit_test(test_refuses_graphs), cmocka_unit_test(test_memory_is_given_back),
-        cmocka_unit_test(test_foreign_hosts),  cmocka_unit_test(test_half_intermediates),
-        cmocka_unit_test(test_empty_inputs),   cmocka_unit_test(test_keeps_its_own_graph),
+        cmocka_unit_test(test_probe),
+        cmocka_unit_test(test_open_refuses),
+        cmocka_unit_test(test_isa_option),
+        cmocka_unit_test(test_slots_rotate),
+        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_refuses_graphs),
+        cmocka_unit_test(test_memory_is_given_back),
+        cmocka_unit_test(test_foreign_hosts),
+        cmocka_unit_test(test_half_intermediates),
+        cmocka_unit_test(test_empty_inputs),
+        cmocka_unit_test(test_keeps_its_own_graph),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
