@@ -27,6 +27,7 @@ struct tm_step {
     int64_t size[12];      /* whatever the planner worked out; each planner says what they mean */
     double real[4];
     size_t scratch_bytes;
+    const void *more;           /* of a group of nodes: what block.c keeps */
     uint8_t uses[TM_ISA_COUNT]; /* slots that one run of the step enters, by where they come from: TM_USE */
 };
 
@@ -61,8 +62,17 @@ typedef struct tm_planner {
 /* The steps of a graph and where its data lies. Nothing is allocated for data until tm_plan_place. */
 typedef struct tm_plan tm_plan;
 
-/* `graph`, `kernels` and `pool` must outlive the plan. `slots` >= 1 input sets. `offset` shifts all
- * data by that many bytes (0..4095, a multiple of 64), so that two processes differ in their cache sets. */
+typedef struct tm_plan_options {
+    int32_t slots; /* >= 1 input sets */
+    size_t offset; /* shifts all data by that many bytes (0..4095, a multiple of 64), so that processes differ in their
+                    * cache sets */
+    bool fuse;     /* nodes are executed together where intermediates then stay in a cache */
+} tm_plan_options;
+
+/* `graph`, `kernels` and `pool` must outlive the plan. */
+tm_status tm_plan_make(const tm_graph *graph, const tm_kernels *kernels, tm_pool *pool, const tm_plan_options *options,
+                       tm_plan **into, tm_error *error);
+/* The same without fusing. */
 tm_status tm_plan_new(const tm_graph *graph, const tm_kernels *kernels, tm_pool *pool, int32_t slots, size_t offset,
                       tm_plan **into, tm_error *error);
 void tm_plan_free(tm_plan *plan);
@@ -75,17 +85,21 @@ tm_status tm_plan_place(tm_plan *plan, tm_error *error);
 void tm_plan_release(tm_plan *plan);
 size_t tm_plan_bytes(const tm_plan *plan); /* what tm_plan_place allocates */
 
-/* Where a value's data lies, dense in its own dtype; only while placed. Results are the same for every slot. */
+/* Where the data of an input or an output lies, dense in its own dtype; only while placed. Results are the same for
+ * every slot. */
 void *tm_plan_data(const tm_plan *plan, int32_t slot, int32_t value);
 
 /* Executes `count` times on slots first_slot, first_slot + 1, ... modulo the number of slots. */
 void tm_plan_run(const tm_plan *plan, int32_t first_slot, int64_t count);
 
-/* Fills every result (and widened copy) with one bits: NaN as a real. */
+/* Fills everything but the inputs with one bits: NaN as a real. */
 void tm_plan_poison(const tm_plan *plan);
 
 /* Some 16-bit intermediate is rounded to its dtype between two ops. */
 bool tm_plan_rounds_between_ops(const tm_plan *plan);
+
+/* Nodes that are executed together with others. */
+int32_t tm_plan_fused_nodes(const tm_plan *plan);
 
 /* Kernel slots entered by one execution, by instruction set. */
 void tm_plan_uses(const tm_plan *plan, uint64_t uses[TM_ISA_COUNT]);

@@ -1,69 +1,60 @@
-/* One arena: the input sets, one after the other, then results and float32 copies, then the scratch of the greediest
- * step. Every piece starts on a cache line; pieces of a page or more start at different distances from a page boundary,
- * so that a kernel's input and output streams do not meet in the same cache sets. */
+/* One arena: the input sets, one after the other, then results and float32 copies, which share memory where they do not
+ * live at the same time, then the scratch of the greediest step. */
 #include "native/plan_memory.h"
 
 #include "base/dtype.h"
+#include "native/lifetime.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE    ((size_t)64)
-#define PAGE    ((size_t)4096)
-#define STAGGER ((size_t)17 * 64) /* an odd number of lines: 64 pieces before a distance repeats */
+#define PAGE ((size_t)4096)
 
-typedef struct plan_cursor {
-    size_t next;
-    size_t pieces;
-    bool overflow;
-} plan_cursor;
-
-static size_t take(plan_cursor *layout, size_t bytes)
+static tm_piece piece_of(const tm_shape *shape, const tm_span *span, size_t factor)
 {
-    size_t start = (layout->next + LINE - 1) / LINE * LINE;
-    if (bytes >= PAGE) start = (start + PAGE - 1) / PAGE * PAGE + layout->pieces++ * STAGGER % PAGE;
-    if (start < layout->next || bytes > SIZE_MAX / 2 || __builtin_add_overflow(start, bytes, &layout->next)) {
-        layout->overflow = true;
+    return (tm_piece){.bytes = span->used ? factor * tm_shape_bytes(shape) : 0, .from = span->from, .to = span->to};
+}
+
+/* Pieces: the inputs, then of every value the stored data (none for inputs) and the float32 copy. */
+static bool place_all(tm_plan *plan, tm_piece *inputs, tm_piece *others)
+{
+    const tm_graph *graph = plan->graph;
+    const int32_t values = graph->inputs + graph->nodes;
+    const tm_span always = {true, 0, INT32_MAX};
+    size_t staggered = 0, end;
+    for (int32_t v = 0; v < graph->inputs; v++) inputs[v] = piece_of(&graph->shape[v], &always, 1);
+    if (!tm_lifetime_place(inputs, graph->inputs, 0, &staggered, &end)) return false;
+    plan->slot_bytes = (end + PAGE - 1) / PAGE * PAGE;
+    if (__builtin_mul_overflow(plan->slot_bytes, (size_t)plan->slots, &plan->results_at)) return false;
+    for (int32_t v = 0; v < values; v++) {
+        tm_place *place = &plan->place[v];
+        if (v < graph->inputs) place->stored_span.used = false;
+        others[2 * v] = piece_of(&graph->shape[v], &place->stored_span, 1);
+        others[2 * v + 1] = piece_of(&graph->shape[v], &place->wide_span, 2);
     }
-    return start;
-}
-
-static void take_value(plan_cursor *layout, const tm_shape *shape, tm_place *place)
-{
-    place->bytes = tm_shape_bytes(shape);
-    place->stored = take(layout, place->bytes);
-    place->wide = place->stored;
-    place->wide_bytes = 0;
-}
-
-static void take_wide(plan_cursor *layout, const tm_shape *shape, tm_place *place)
-{
-    if (shape->dtype != TM_BF16 && shape->dtype != TM_F16) return;
-    place->wide_bytes = 2 * place->bytes;
-    place->wide = take(layout, place->wide_bytes);
+    if (!tm_lifetime_place(others, 2 * values, plan->results_at, &staggered, &end)) return false;
+    tm_piece scratch = {.bytes = plan->scratch_bytes};
+    if (!tm_lifetime_place(&scratch, 1, end, &staggered, &plan->total_bytes)) return false;
+    plan->scratch_at = scratch.at;
+    for (int32_t v = 0; v < values; v++) {
+        plan->place[v].stored = v < graph->inputs ? inputs[v].at : others[2 * v].at;
+        plan->place[v].wide = others[2 * v + 1].at;
+    }
+    return true;
 }
 
 tm_status tm_plan_layout(tm_plan *plan, tm_error *error)
 {
     const tm_graph *graph = plan->graph;
-    const size_t values = (size_t)graph->inputs + (size_t)graph->nodes, slots = (size_t)plan->slots;
-    plan->place = calloc(values + 1, sizeof *plan->place);
+    const size_t inputs = (size_t)graph->inputs, values = inputs + (size_t)graph->nodes, slots = (size_t)plan->slots;
     plan->pointer = calloc(slots * 2 * values + 1, sizeof *plan->pointer);
-    if (plan->place == NULL || plan->pointer == NULL) return tm_fail_memory(error, "a plan");
-
-    plan_cursor layout = {0};
-    for (int32_t v = 0; v < graph->inputs; v++) take_value(&layout, &graph->shape[v], &plan->place[v]);
-    plan->slot_bytes = (layout.next + PAGE - 1) / PAGE * PAGE;
-    if (layout.overflow || __builtin_mul_overflow(plan->slot_bytes, slots, &layout.next)) layout.overflow = true;
-    for (int32_t v = 0; v < (int32_t)values; v++) {
-        if (v >= graph->inputs) take_value(&layout, &graph->shape[v], &plan->place[v]);
-        take_wide(&layout, &graph->shape[v], &plan->place[v]);
-    }
-    plan->scratch_at = take(&layout, plan->scratch_bytes);
-    if (layout.overflow) return tm_fail_memory(error, "the arena");
-    plan->total_bytes = layout.next;
-    return TM_OK;
+    tm_piece *piece = calloc(inputs + 2 * values + 1, sizeof *piece);
+    tm_status status = TM_OK;
+    if (plan->pointer == NULL || piece == NULL) status = tm_fail_memory(error, "a plan");
+    if (status == TM_OK && !place_all(plan, piece, piece + inputs)) status = tm_fail_memory(error, "the arena");
+    free(piece);
+    return status;
 }
 
 size_t tm_plan_bytes(const tm_plan *plan)
@@ -74,8 +65,9 @@ size_t tm_plan_bytes(const tm_plan *plan)
 tm_status tm_plan_place(tm_plan *plan, tm_error *error)
 {
     if (plan->arena.base != NULL) return TM_OK;
-    if (!plan->spare || !tm_arena_reuse(plan->spare, plan->total_bytes, &plan->arena)) {
-        const tm_status status = tm_arena_new(plan->total_bytes, plan->offset, plan->pool, &plan->arena, error);
+    if (!plan->spare || !tm_arena_reuse(plan->spare, plan->total_bytes, plan->pool, &plan->arena)) {
+        const tm_status status =
+            tm_arena_new(plan->total_bytes, plan->offset, plan->spare != NULL, plan->pool, &plan->arena, error);
         if (status != TM_OK) return status;
     }
     unsigned char *base = plan->arena.base;
@@ -84,8 +76,9 @@ tm_status tm_plan_place(tm_plan *plan, tm_error *error)
         void **seen = plan->pointer + slot * 2 * values, **stored = seen + values;
         for (size_t v = 0; v < values; v++) {
             const tm_place *place = &plan->place[v];
-            stored[v] = base + place->stored + (v < inputs ? slot * plan->slot_bytes : 0);
-            seen[v] = place->wide_bytes != 0 ? base + place->wide : stored[v];
+            if (v < inputs || place->stored_span.used)
+                stored[v] = base + place->stored + (v < inputs ? slot * plan->slot_bytes : 0);
+            seen[v] = place->wide_span.used ? base + place->wide : stored[v];
         }
     }
     plan->scratch = base + plan->scratch_at;
@@ -133,9 +126,5 @@ static void fill(const tm_plan *plan, void *data, size_t bytes)
 void tm_plan_poison(const tm_plan *plan)
 {
     if (plan->arena.base == NULL) return;
-    for (int32_t v = 0; v < plan->graph->inputs + plan->graph->nodes; v++) {
-        const tm_place *place = &plan->place[v];
-        if (v >= plan->graph->inputs) fill(plan, plan->arena.base + place->stored, place->bytes);
-        if (place->wide_bytes != 0) fill(plan, plan->arena.base + place->wide, place->wide_bytes);
-    }
+    fill(plan, plan->arena.base + plan->results_at, plan->total_bytes - plan->results_at);
 }

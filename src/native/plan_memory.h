@@ -5,12 +5,18 @@
 #include "native/arena.h"
 #include "native/plan.h"
 
-/* Where a value lies: offsets into the arena. Inputs have `slots` copies, slot_bytes apart. */
+/* The steps during which some data must lie somewhere: from the first that touches it to the last. */
+typedef struct tm_span {
+    bool used;
+    int32_t from, to;
+} tm_span;
+
+/* Where a value lies: offsets into the arena. Inputs have `slots` copies, slot_bytes apart. Results share memory with
+ * others that are not needed at the same time; one that only lives within a step has no place. */
 typedef struct tm_place {
-    size_t bytes; /* dense, in its own dtype */
-    size_t stored;
-    size_t wide; /* the float32 copy of a 16-bit value; equal to `stored` where there is none */
-    size_t wide_bytes;
+    size_t stored;                  /* dense, in its own dtype */
+    size_t wide;                    /* the float32 copy of a 16-bit value, if that is used */
+    tm_span stored_span, wide_span; /* filled while steps are added */
 } tm_place;
 
 struct tm_plan {
@@ -18,14 +24,15 @@ struct tm_plan {
     const tm_kernels *kernels;
     tm_pool *pool;
     tm_step *step;
-    tm_place *place; /* of every value */
-    void **pointer;  /* per slot: what steps see of every value, then the stored data of every value */
+    struct tm_blocks **blocks; /* of every step that is a group; NULL for the others */
+    tm_place *place;           /* of every value */
+    void **pointer;            /* per slot: what steps see of every value, then the stored data of every value */
     void *scratch;
     tm_arena arena;  /* base NULL: not placed */
     tm_arena *spare; /* of the session: where a released arena waits for the next plan; NULL for none */
-    size_t slot_bytes, scratch_at, scratch_bytes, total_bytes, offset;
+    size_t slot_bytes, results_at, scratch_at, scratch_bytes, total_bytes, offset;
     uint64_t uses[TM_ISA_COUNT];
-    int32_t steps, slots;
+    int32_t steps, slots, fused;
     bool rounds;
 };
 
@@ -38,6 +45,16 @@ typedef struct tm_plan_frame {
 static inline void *const *tm_frame_stored(const tm_frame *frame)
 {
     return ((const tm_plan_frame *)frame)->stored;
+}
+
+/* For the steps of a group, see block.h: a node whose attributes are rounded to its dtype, and the op's planner. */
+tm_node tm_plan_node(const tm_graph *graph, int32_t index);
+tm_status tm_plan_op(const tm_planner *planner, tm_step *step, tm_error *error);
+
+/* Rounded up to whole cache lines. */
+static inline size_t tm_scratch_size(size_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
 }
 
 /* Works out every offset. TM_OUT_OF_MEMORY when the sum overflows. */

@@ -100,7 +100,7 @@ void tm_pool_run(tm_pool *pool, int32_t members, tm_pool_body body, void *contex
 {
     if (members <= 1) {
         body(context, 0, 1);
-        tm_store_fence();
+        if (pool) tm_store_fence();
         return;
     }
     pool->body = body;
@@ -190,7 +190,7 @@ void tm_pool_free(tm_pool *pool)
 
 int32_t tm_pool_threads(const tm_pool *pool)
 {
-    return pool->threads;
+    return pool ? pool->threads : 1;
 }
 
 int32_t tm_pool_members_for(const tm_pool *pool, double bytes, double flop)
@@ -200,5 +200,5 @@ int32_t tm_pool_members_for(const tm_pool *pool, double bytes, double flop)
     const double by_bytes = bytes / bytes_per_s, by_flop = flop / flop_per_s;
     const double members = (by_bytes > by_flop ? by_bytes : by_flop) / least_s;
     if (!(members >= 2.0)) return 1;
-    return members < pool->threads ? (int32_t)members : pool->threads;
+    return members < tm_pool_threads(pool) ? (int32_t)members : tm_pool_threads(pool);
 }

@@ -15,7 +15,8 @@ int32_t tm_pool_threads(const tm_pool *pool);
 
 /* Calls body(context, member, members) once on each of `members` threads (1 .. tm_pool_threads; 1 means a plain call)
  * and returns when all are done and all their stores, non-temporal ones too, are visible. No allocation, no lock on the
- * fast path. Not to be called from a body. */
+ * fast path. Not to be called from a body, but for a NULL pool: the caller alone, without the fence, for work that is
+ * part of a member's share already. */
 typedef void (*tm_pool_body)(void *context, int32_t member, int32_t members);
 void tm_pool_run(tm_pool *pool, int32_t members, tm_pool_body body, void *context);
 
