@@ -18,6 +18,7 @@ struct tm_session {
     tm_pool *pool;
     tm_isa isa;
     size_t offset;
+    bool fuse;
     tm_arena spare;                   /* of the last program that was unbound */
     uint64_t arena_bytes, peak_bytes; /* of all programs together */
 };
@@ -72,8 +73,8 @@ static tm_status engine_probe(const char *device, const char *location, tm_devic
     return TM_OK;
 }
 
-/* "isa=avx2" is the one option: it goes before TENSORMARK_ISA, so that sets can be compared within one run. */
-static tm_status read_options(const char *options, tm_isa *isa, tm_error *error)
+/* "isa=avx2" goes before TENSORMARK_ISA, so that sets can be compared within one run; "compile" fuses. */
+static tm_status read_options(const char *options, tm_isa *isa, bool *fuse, tm_error *error)
 {
     static const char prefix[] = "isa=";
     bool named = false;
@@ -86,7 +87,7 @@ static tm_status read_options(const char *options, tm_isa *isa, tm_error *error)
             if (status != TM_OK) return status;
             named = true;
         } else if (length == 7 && strncmp(at, "compile", 7) == 0) {
-            return tm_fail(error, TM_UNSUPPORTED, "native: no option compile: ops are not fused across nodes");
+            *fuse = true;
         } else {
             return tm_fail(error, TM_UNSUPPORTED, "native: no option %.*s", length, at);
         }
@@ -114,7 +115,8 @@ static tm_status engine_open(const char *device, const char *location, const cha
     *into = NULL;
     tm_status status = check_device(device, error);
     tm_isa isa = TM_ISA_portable;
-    if (status == TM_OK) status = read_options(options, &isa, error);
+    bool fuse = false;
+    if (status == TM_OK) status = read_options(options, &isa, &fuse, error);
     if (status != TM_OK) return status;
     if (host == NULL || host->size < offsetof(tm_host, on_token)) {
         return tm_fail(error, TM_INVALID_ARGUMENT, "native: the host offers too few graph accessors");
@@ -123,6 +125,7 @@ static tm_status engine_open(const char *device, const char *location, const cha
     if (session == NULL) return tm_fail_memory(error, "a session");
     session->host = host;
     session->isa = isa;
+    session->fuse = fuse;
     status = read_offset(&session->offset, error);
     if (status == TM_OK) status = tm_pool_new(threads, &session->pool, error);
     if (status != TM_OK) {
@@ -181,8 +184,8 @@ static tm_status engine_compile(tm_session *session, const tm_graph *foreign, in
         status = tm_fail_memory(error, "a program");
         goto done;
     }
-    status = tm_plan_new(program->graph, tm_kernels_for(session->isa), session->pool, slots, session->offset,
-                         &program->plan, error);
+    const tm_plan_options options = {.slots = slots, .offset = session->offset, .fuse = session->fuse};
+    status = tm_plan_make(program->graph, tm_kernels_for(session->isa), session->pool, &options, &program->plan, error);
     if (status != TM_OK) goto done;
     tm_plan_uses(program->plan, program->uses);
     tm_plan_share_memory(program->plan, &session->spare);
@@ -377,10 +380,10 @@ static const tm_backend table = {
     .close = engine_close,
     .poison = engine_poison,
     .read_input = engine_read_input,
+    .describe = engine_describe,
 };
 
 const tm_backend *tm_native_backend(void)
 {
     return &table;
 }
-    .describe = engine_describe,
