@@ -5,6 +5,20 @@
 
 #include <pthread.h>
 
+/* The folders that kernels/CMakeLists.txt builds for a processor; the symbols of the others do not exist. */
+#if defined(__x86_64__)
+#define WHERE_BUILT_avx2(code)   code
+#define WHERE_BUILT_avx512(code) code
+#else
+#define WHERE_BUILT_avx2(code)
+#define WHERE_BUILT_avx512(code)
+#endif
+#if defined(__aarch64__)
+#define WHERE_BUILT_neon(code) code
+#else
+#define WHERE_BUILT_neon(code)
+#endif
+
 static tm_kernels tables[TM_ISA_COUNT];
 static pthread_once_t filled = PTHREAD_ONCE_INIT;
 
@@ -16,14 +30,12 @@ static void fill_tables(void)
     table->name = tm_##name##__portable;                                                                               \
     table->isa.name = TM_ISA_portable;
 #include "native/kernels/kernels.def"
-#if defined(__x86_64__)
 #define TM_KERNEL(slot, set)                                                                                           \
-    if (isa >= TM_ISA_##set && table->isa.slot <= TM_ISA_##set) {                                                      \
+    WHERE_BUILT_##set(if (isa >= TM_ISA_##set && table->isa.slot <= TM_ISA_##set) {                                    \
         table->slot = tm_##slot##__##set;                                                                              \
         table->isa.slot = TM_ISA_##set;                                                                                \
-    }
+    })
 #include "native/kernels/kernels.def"
-#endif
     }
 }
 

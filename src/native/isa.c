@@ -11,7 +11,7 @@
 
 static _Atomic uint64_t calls[TM_ISA_COUNT];
 
-static const char *const names[TM_ISA_COUNT] = {"portable", "avx2", "avx512"};
+static const char *const names[TM_ISA_COUNT] = {"portable", "avx2", "avx512", "neon"};
 
 const char *tm_isa_name(tm_isa isa)
 {
@@ -40,6 +40,8 @@ bool tm_isa_available(tm_isa isa)
         return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     }
+#elif defined(__aarch64__)
+    if (isa == TM_ISA_neon) return true; /* part of every such CPU */
 #endif
     return false;
 }
@@ -53,8 +55,6 @@ tm_status tm_isa_named(const char *name, const char *source, tm_isa *into, tm_er
         }
         return tm_fail(error, TM_UNSUPPORTED, "%s%s: no such instruction set (%s)", source, name, known);
     }
-    int best = TM_ISA_COUNT - 1;
-    while (!tm_isa_available((tm_isa)best)) best--; /* ends at portable */
     if (!tm_isa_available(*into)) {
         return tm_fail(error, TM_UNSUPPORTED, "%s%s: this CPU or build does not have it", source, name);
     }
@@ -65,6 +65,8 @@ tm_status tm_isa_choose(tm_isa *into, tm_error *error)
 {
     const char *wish = getenv("TENSORMARK_ISA");
     if (wish != NULL && wish[0] != '\0') return tm_isa_named(wish, "TENSORMARK_ISA=", into, error);
+    int best = TM_ISA_COUNT - 1;
+    while (!tm_isa_available((tm_isa)best)) best--; /* ends at portable */
     *into = (tm_isa)best;
     return TM_OK;
 }

@@ -7,10 +7,12 @@
  * dot: lanes run along the contraction, R x N sums stay in registers and are added across lanes at the end. */
 #include "native/kernels/kernels.h"
 
-#define INLINE        static inline __attribute__((always_inline))
-#define UNROLL        _Pragma("GCC unroll 16")
-#define PANEL_VECTORS 2
-#define DOT_ROWS      3
+#define INLINE   static inline __attribute__((always_inline))
+#define UNROLL   _Pragma("GCC unroll 16")
+#define DOT_ROWS 3
+#ifndef PANEL_VECTORS
+#define PANEL_VECTORS 2 /* of a panel of packed B; no tile may have fewer */
+#endif
 
 /* Rows of A are reached from three pointers five rows apart, so that the addresses fit in registers. */
 INLINE void tile(const tm_gemm_strip *s, const float *b, float *c, const float *bias, const float *ahead, const int R,
@@ -76,14 +78,20 @@ INLINE void tile(const tm_gemm_strip *s, const float *b, float *c, const float *
 
 INLINE void strip_rows(const tm_gemm_strip *s, const int R, const int N)
 {
+    enum { PANEL = PANEL_VECTORS * W };
     for (int64_t j = 0; j < s->columns;) {
         const int64_t left = s->columns - j;
-        const float *b = s->b_panel ? s->b + j / (PANEL_VECTORS * W) * s->b_panel : s->b + j;
+        /* Tiles of two vectors begin within wider panels too. */
+        const int64_t within = PANEL_VECTORS > 2 ? j % PANEL : 0;
+        const float *b = s->b_panel ? s->b + j / PANEL * s->b_panel + within : s->b + j;
         const float *bias = s->bias ? s->bias + j : NULL, *ahead = j == 0 ? s->ahead : NULL;
         float *c = s->c + j;
-        if (N > 2 && !s->b_panel && left >= N * W) {
+        if (N > PANEL_VECTORS && !s->b_panel && left >= N * W) {
             tile(s, b, c, bias, ahead, R, N, false, lanes_mask(0));
             j += N * W;
+        } else if (PANEL_VECTORS > 2 && left >= PANEL) {
+            tile(s, b, c, bias, ahead, R, PANEL_VECTORS, false, lanes_mask(0));
+            j += PANEL;
         } else if (left >= 2 * W) {
             tile(s, b, c, bias, ahead, R, 2, false, lanes_mask(0));
             j += 2 * W;

@@ -137,7 +137,7 @@ typedef void (*tm_gather_rows_kernel)(const float *table, int64_t table_rows, co
 typedef void (*tm_scatter_rows_kernel)(const float *x, const int64_t *index, int64_t rows, int64_t length, float *y,
                                        int64_t first, int64_t last);
 
-typedef enum tm_isa { TM_ISA_portable = 0, TM_ISA_avx2 = 1, TM_ISA_avx512 = 2, TM_ISA_COUNT } tm_isa;
+typedef enum tm_isa { TM_ISA_portable = 0, TM_ISA_avx2 = 1, TM_ISA_avx512 = 2, TM_ISA_neon = 3, TM_ISA_COUNT } tm_isa;
 
 typedef struct tm_kernels {
 #define TM_SLOT(name, type) type name;

@@ -1,8 +1,9 @@
 /* The four softmax kernels of one instruction set. Include after the vec_f32 header.
  *
- * Rows: one read, one write of memory. Rows of 8 lie several to a vector. Rows of up to four vectors stay in registers;
- * longer ones keep their exponentials in a buffer in the first-level cache, so that the result can be streamed; beyond
- * that buffer the exponentials are computed twice. Masked lanes hold -inf, whose exponential is 0. */
+ * Rows: one read, one write of memory. Rows of 8 lie several to a vector, where vectors are that long. Rows of up to
+ * four vectors stay in registers; longer ones keep their exponentials in a buffer in the first-level cache, so that the
+ * result can be streamed; beyond that buffer the exponentials are computed twice. Masked lanes hold -inf, whose
+ * exponential is 0. */
 #include "math_f32.h"
 
 enum { SOFTMAX_BUFFER = 4096, SOFTMAX_BLOCK = 1024, SOFTMAX_AHEAD = 1024, SOFTMAX_STRIP = 4 };
@@ -12,6 +13,7 @@ static inline bool softmax_may_stream(const float *y, int64_t length, bool strea
     return stream && length % W == 0 && (uintptr_t)y % (W * sizeof(float)) == 0;
 }
 
+#ifdef GROUPS /* of 8 lanes in a vector */
 /* 1 / a for a >= 1, by one step of Newton's iteration; NaN stays. */
 static inline V softmax_inverse(V a)
 {
@@ -42,6 +44,7 @@ static void softmax_eights(const float *x, float *y, int64_t rows, bool stream)
         STORE_SOME(y + 8 * r, some, MUL(e, softmax_inverse(group_sum(e))));
     }
 }
+#endif
 
 /* Rows of `vectors` (a constant, 1 to 4) vectors, of which the last may be partial. */
 static inline void softmax_short(const float *x, float *y, int64_t rows, int64_t length, int vectors, bool streams)
@@ -130,11 +133,14 @@ void KERNEL(softmax_rows_f32)(const float *x, float *y, int64_t rows, int64_t le
 {
     const bool streams = softmax_may_stream(y, length, stream);
     const int vectors = (int)((length < 5 * W ? length : 5 * W) + W - 1) / W;
+#ifdef GROUPS
     if (length == 8) {
         softmax_eights(x, y, rows, stream);
-    } else if (vectors == 0) {
         return;
-    } else if (vectors == 1) {
+    }
+#endif
+    if (vectors == 0) return;
+    if (vectors == 1) {
         softmax_short(x, y, rows, length, 1, streams);
     } else if (vectors == 2) {
         softmax_short(x, y, rows, length, 2, streams);

@@ -17,10 +17,12 @@ static inline int32_t sort_bits_to_key(int32_t bits)
 /* The levels of a bitonic merge that stay within a vector. */
 static inline I sort_clean_lanes(I v)
 {
-#if SORT_LANES == 16
+#if SORT_LANES >= 16
     v = SORT_LEVEL_8(v);
 #endif
+#if SORT_LANES >= 8
     v = SORT_LEVEL_4(v);
+#endif
     v = SORT_LEVEL_2(v);
     return SORT_LEVEL_1(v);
 }

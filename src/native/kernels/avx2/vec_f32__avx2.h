@@ -136,7 +136,7 @@ static inline V split_exponent(V x, V m)
 }
 
 /* Reductions within groups of 8 lanes, the result in every lane of the group. */
-enum { GROUPS = 1 };
+#define GROUPS 1
 static inline V group_max(V v)
 {
     v = MAX(v, _mm256_permute2f128_ps(v, v, 1));

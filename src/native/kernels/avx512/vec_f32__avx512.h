@@ -87,7 +87,7 @@ static inline V split_exponent(V x, V m)
 }
 
 /* Reductions within groups of 8 lanes, the result in every lane of the group. */
-enum { GROUPS = 2 };
+#define GROUPS 2
 static inline V group_max(V v)
 {
     v = MAX(v, _mm512_shuffle_f32x4(v, v, 0xb1));
