@@ -148,12 +148,17 @@ static void read_topology(tm_machine *into)
     hwloc_topology_destroy(topology);
 }
 
+int32_t tm_cores_within(int32_t usable, double quota)
+{
+    if (!(quota > 0)) return usable;
+    return (int32_t)fmax(1, fmin(usable, floor(quota + 1e-6)));
+}
+
 static void read_container(tm_machine *into)
 {
     const tm_cgroup limits = container();
     into->cpu_quota = limits.cpus;
-    into->cores = tm_usable_threads();
-    if (limits.cpus > 0) into->cores = (int32_t)fmax(1, fmin(into->cores, floor(limits.cpus + 1e-6)));
+    into->cores = tm_cores_within(tm_usable_threads(), limits.cpus);
     into->memory_bytes = memory_figure("MemTotal");
     const bool bound = limits.memory_bytes && limits.memory_bytes < into->memory_bytes;
     if (bound) into->memory_bytes = limits.memory_bytes;

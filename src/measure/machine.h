@@ -31,6 +31,10 @@ typedef struct tm_machine {
 
 void tm_machine_read(tm_machine *into);
 
+/* Threads that make sense: the CPUs that may be used, but no more than whole CPUs of the container's quota (0: none),
+ * because a thread beyond it is stopped in mid-sample; at least one. The default of every thread count. */
+int32_t tm_cores_within(int32_t usable, double quota);
+
 /* Bytes that can still be used without swapping: MemAvailable, capped by the container's limit. */
 uint64_t tm_memory_available(void);
 

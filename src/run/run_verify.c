@@ -3,7 +3,6 @@
 
 #include "base/dtype.h"
 #include "base/file.h"
-#include "base/parallel.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -192,7 +191,11 @@ static tm_status verify_case(verify_state *state, const tm_case *one, tm_error *
 int64_t tm_run_verify(tm_run_options *options, const char *dump, tm_verify_line line, void *context, tm_error *error)
 {
     verify_state state = {.options = options, .dump = dump, .line = line, .context = context};
-    if (options->threads <= 0) options->threads = tm_usable_threads();
+    if (options->threads <= 0) {
+        tm_machine machine;
+        tm_machine_read(&machine);
+        options->threads = machine.cores;
+    }
     if (tm_cache_folder(state.cache_folder, sizeof state.cache_folder, error) != TM_OK) state.cache_folder[0] = '\0';
     if (tm_shared_new(&state.shared, error) != TM_OK) return -1;
     tm_status status = TM_OK;

@@ -63,6 +63,7 @@ static void version_2(void **state)
     snprintf(folder, sizeof folder, "%s/v2", root);
     tm_cgroup got = tm_cgroup_read(path, folder);
     assert_true(got.cpus == 1.5); /* the parent's */
+    assert_int_equal(tm_cores_within(8, got.cpus), 1);
     assert_true(got.memory_bytes == 4294967296u);
     assert_true(got.memory_left_bytes == 4294967296u - 3000000000u);
 
@@ -70,6 +71,7 @@ static void version_2(void **state)
     put("v2/slice/box", "memory.max", "max\n");
     got = tm_cgroup_read(path, folder);
     assert_true(got.cpus == 0.5);
+    assert_int_equal(tm_cores_within(8, got.cpus), 1); /* never none */
 
     put(".", "membership", "0::/of/the/host\n"); /* inside a container: only the mount's own files exist */
     put("v2", "cpu.max", "200000 100000\n");
@@ -93,6 +95,8 @@ static void version_1(void **state)
     snprintf(folder, sizeof folder, "%s/v1", root);
     const tm_cgroup got = tm_cgroup_read(path, folder);
     assert_true(got.cpus == 3);
+    assert_int_equal(tm_cores_within(8, got.cpus), 3);
+    assert_int_equal(tm_cores_within(2, got.cpus), 2);
     assert_true(got.memory_bytes == 1073741824 && got.memory_left_bytes == 1000000000);
 }
 
@@ -101,6 +105,7 @@ static void no_groups(void **state)
     (void)state;
     const tm_cgroup got = tm_cgroup_read("/nonexistent", "/nonexistent");
     assert_true(got.cpus == 0 && got.memory_bytes == 0);
+    assert_int_equal(tm_cores_within(8, got.cpus), 8);
     put(".", "membership", "nonsense\n:\n::\n\n7:memory\n0:::::\n");
     char path[256];
     snprintf(path, sizeof path, "%s/membership", root);
