@@ -62,10 +62,12 @@ static int append(specs *list, const char *text)
     return TM_EXIT_OK;
 }
 
-/* One backend by name; with several thread counts, one for each. */
+/* One backend by name; with several thread counts, one for each, unless the name says a count itself. */
 static int append_each(specs *list, const char *text)
 {
-    if (list->thread_counts < 2) return append(list, text);
+    tm_backend_spec spec;
+    const bool parsed = tm_backend_spec_parse(text, list->options->backend.items, &spec, NULL) == TM_OK;
+    if (list->thread_counts < 2 || !parsed || spec.threads > 0) return append(list, text);
     int result = TM_EXIT_OK;
     for (int i = 0; i < list->thread_counts && result == TM_EXIT_OK; i++) {
         tm_text name = {0};

@@ -1,24 +1,64 @@
-/* tensormark limits: what this machine can do, measured now. */
+/* tensormark limits: what this machine can do, measured now; and what the engine's threads cost. */
 #include "cli/cli.h"
+#include "base/clock.h"
 #include "measure/limits.h"
 #include "measure/machine.h"
+#include "measure/stats.h"
+#include "native/pool.h"
 #include "report/table.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <string.h>
 
-enum { MOST_COUNTS = 64, FIGURES = 12 };
+enum { MOST_COUNTS = 64, FIGURES = 14, FORK_JOINS = 4000, FORK_JOINS_BEFORE = 400 };
 
 static const double seconds_each = 3.0;
 
-/* One figure of a tm_limits, in its unit. */
+/* What was measured with one number of threads. */
+typedef struct measurement {
+    tm_limits limits;
+    double fork_join_ns, fork_join_p95_ns; /* of the engine's pool; NaN for one thread, which has none */
+} measurement;
+
+/* One figure of a measurement, in its unit. */
 typedef struct figure {
     const char *key, *name, *unit;
     double value;
 } figure;
 
-static void figures_of(const tm_limits *limits, figure into[FIGURES])
+static void do_nothing(void *context, int32_t member, int32_t members)
 {
+    (void)context;
+    (void)member;
+    (void)members;
+}
+
+/* The time of tm_pool_run with an empty body on all threads, while they spin: each one timed by itself, so that a
+ * reading of the clock (some 20 ns) is in it. */
+static tm_status measure_fork_join(int32_t threads, measurement *into, tm_error *error)
+{
+    into->fork_join_ns = into->fork_join_p95_ns = NAN;
+    if (threads < 2) return TM_OK;
+    tm_pool *pool = NULL;
+    const tm_status status = tm_pool_new(threads, &pool, error);
+    if (status != TM_OK) return status;
+    double times[FORK_JOINS];
+    for (int i = -FORK_JOINS_BEFORE; i < FORK_JOINS; i++) {
+        const uint64_t begin = tm_now_ns();
+        tm_pool_run(pool, threads, do_nothing, NULL);
+        const uint64_t end = tm_now_ns();
+        if (i >= 0) times[i] = (double)(end - begin);
+    }
+    tm_pool_free(pool);
+    into->fork_join_ns = tm_median(times, FORK_JOINS);
+    into->fork_join_p95_ns = tm_quantile(times, FORK_JOINS, 0.95);
+    return TM_OK;
+}
+
+static void figures_of(const measurement *measured, figure into[FIGURES])
+{
+    const tm_limits *limits = &measured->limits;
     const figure all[FIGURES] = {{"read_gbs", "memory read", "GB/s", limits->read_gbs},
                                  {"copy_gbs", "memory copy", "GB/s", limits->copy_gbs},
                                  {"l1_gbs", "L1 read", "GB/s", limits->l1_gbs},
@@ -30,17 +70,19 @@ static void figures_of(const tm_limits *limits, figure into[FIGURES])
                                  {"i8_gops", "int8", "GOP/s", limits->i8_gops},
                                  {"l1_bytes", "L1 size", "KiB", limits->l1_bytes / 1024},
                                  {"l2_bytes", "L2 size", "KiB", limits->l2_bytes / 1024},
-                                 {"llc_bytes", "last-level size", "KiB", limits->llc_bytes / 1024}};
+                                 {"llc_bytes", "last-level size", "KiB", limits->llc_bytes / 1024},
+                                 {"fork_join_ns", "fork-join, median", "ns", measured->fork_join_ns},
+                                 {"fork_join_p95_ns", "fork-join, 95 % below", "ns", measured->fork_join_p95_ns}};
     memcpy(into, all, sizeof all);
 }
 
-static void add_table(const tm_limits *measured, int count, tm_text *into)
+static void add_table(const measurement *measured, int count, tm_text *into)
 {
     tm_table table = {.columns = count + 1};
     tm_table_add(&table, TM_PAINT_HEAD, "limit");
     for (int i = 0; i < count; i++) {
-        tm_table_format(&table, TM_PAINT_HEAD, "%d thread%s", (int)measured[i].threads,
-                        measured[i].threads == 1 ? "" : "s");
+        tm_table_format(&table, TM_PAINT_HEAD, "%d thread%s", (int)measured[i].limits.threads,
+                        measured[i].limits.threads == 1 ? "" : "s");
     }
     for (int row = 0; row < FIGURES; row++) {
         for (int i = 0; i < count; i++) {
@@ -55,7 +97,7 @@ static void add_table(const tm_limits *measured, int count, tm_text *into)
         }
     }
     tm_table_add(&table, TM_PAINT_NONE, "spread between passes (%)");
-    for (int i = 0; i < count; i++) tm_table_format(&table, TM_PAINT_NONE, "%.1f", measured[i].spread * 100);
+    for (int i = 0; i < count; i++) tm_table_format(&table, TM_PAINT_NONE, "%.1f", measured[i].limits.spread * 100);
     tm_table_print(&table, true, false, into);
     tm_table_free(&table);
 }
@@ -66,7 +108,7 @@ static int append(const char *bytes, size_t count, void *into)
     return ((tm_text *)into)->failed ? -1 : 0;
 }
 
-static void add_json(const tm_limits *measured, int count, tm_text *into)
+static void add_json(const measurement *measured, int count, tm_text *into)
 {
     json_t *root = json_array();
     bool good = root != NULL;
@@ -74,8 +116,8 @@ static void add_json(const tm_limits *measured, int count, tm_text *into)
         figure figures[FIGURES];
         figures_of(&measured[i], figures);
         json_t *object = json_object();
-        good = json_object_set_new(object, "threads", json_integer(measured[i].threads)) == 0 &&
-               json_object_set_new(object, "spread", json_real(measured[i].spread)) == 0;
+        good = json_object_set_new(object, "threads", json_integer(measured[i].limits.threads)) == 0 &&
+               json_object_set_new(object, "spread", json_real(measured[i].limits.spread)) == 0;
         for (int row = 0; row < FIGURES && good; row++) {
             const bool size = strcmp(figures[row].unit, "KiB") == 0;
             const double value = size ? figures[row].value * 1024 : figures[row].value;
@@ -92,7 +134,7 @@ static void add_json(const tm_limits *measured, int count, tm_text *into)
 int tm_cmd_limits(const tm_options *options)
 {
     int32_t threads[MOST_COUNTS];
-    tm_limits measured[MOST_COUNTS];
+    measurement measured[MOST_COUNTS];
     int count = 1;
     if (options->arguments.count > 0) return tm_cli_complain(TM_EXIT_USAGE, "limits takes options only");
     const char *format = options->format ? options->format : "md";
@@ -108,7 +150,8 @@ int tm_cmd_limits(const tm_options *options)
     }
     for (int i = 0; i < count; i++) {
         tm_error error = {""};
-        const tm_status status = tm_limits_measure(threads[i], seconds_each, &measured[i], &error);
+        tm_status status = tm_limits_measure(threads[i], seconds_each, &measured[i].limits, &error);
+        if (status == TM_OK) status = measure_fork_join(threads[i], &measured[i], &error);
         if (status != TM_OK) return tm_cli_error(status, &error);
     }
     tm_text text = {0};

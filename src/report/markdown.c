@@ -5,12 +5,13 @@
 #include "report/rows.h"
 #include "report/table.h"
 
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { REASON_WIDTH = 40, CASE_WIDTH = 40, TIME_WIDTH = 30, MAX_COLUMNS = 4096 };
+enum { LIMITS = 8, REASON_WIDTH = 40, CASE_WIDTH = 40, TIME_WIDTH = 30, MAX_COLUMNS = 4096 };
 
 /* What a table is drawn from. */
 typedef struct view {
@@ -244,23 +245,56 @@ static void add_averages(const view *v, tm_text *into)
     tm_table_free(&table);
 }
 
-static void add_limits(const tm_record_machine *machine, tm_text *into)
+static void add_limits_line(const char *threads, const double values[LIMITS], tm_text *into)
 {
-    const struct {
+    static const struct {
         const char *name, *unit;
-        double value;
-    } limits[] = {{"memory read", "GB/s", machine->read_gbs},    {"memory copy", "GB/s", machine->copy_gbs},
-                  {"L1 read", "GB/s", machine->l1_gbs},          {"L2 read", "GB/s", machine->l2_gbs},
-                  {"last-level read", "GB/s", machine->llc_gbs}, {"f32", "GFLOP/s", machine->f32_gflops},
-                  {"bf16", "GFLOP/s", machine->bf16_gflops},     {"i8", "GOP/s", machine->i8_gops}};
+    } limits[LIMITS] = {{"memory read", "GB/s"},     {"memory copy", "GB/s"}, {"L1 read", "GB/s"}, {"L2 read", "GB/s"},
+                        {"last-level read", "GB/s"}, {"f32", "GFLOP/s"},      {"bf16", "GFLOP/s"}, {"i8", "GOP/s"}};
     bool any = false;
-    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
-        if (!(limits[i].value > 0)) continue;
-        tm_text_format(into, limits[i].value < 100 ? "%s%s %.3g %s" : "%s%s %.0f %s",
-                       any ? ", " : "- limits measured: ", limits[i].name, limits[i].value, limits[i].unit);
+    for (size_t i = 0; i < LIMITS; i++) {
+        if (!(values[i] > 0)) continue;
+        if (!any) tm_text_format(into, "- limits measured%s: ", threads);
+        tm_text_format(into, values[i] < 100 ? "%s%s %.3g %s" : "%s%s %.0f %s", any ? ", " : "", limits[i].name,
+                       values[i], limits[i].unit);
         any = true;
     }
     if (any) tm_text_add(into, "\n");
+}
+
+static bool used_by_backend(const tm_record *record, int64_t threads)
+{
+    for (int64_t i = 0; i < record->backend_count; i++) {
+        if (record->backends[i].threads == threads) return true;
+    }
+    return false;
+}
+
+/* Limits belong to a number of threads: a line for each that a backend of this run has. Older records have one. */
+static void add_limits(const tm_record *record, tm_text *into)
+{
+    static const char *const keys[LIMITS] = {"read_gbs", "copy_gbs",   "l1_gbs",      "l2_gbs",
+                                             "llc_gbs",  "f32_gflops", "bf16_gflops", "i8_gops"};
+    const tm_record_machine *machine = &record->machine;
+    json_t *facts = machine->facts ? json_loads(machine->facts, 0, NULL) : NULL;
+    const json_t *all = json_object_get(facts, "limits");
+    bool any = false;
+    for (size_t i = 0; i < json_array_size(all); i++) {
+        const json_t *one = json_array_get(all, i);
+        const json_int_t threads = json_integer_value(json_object_get(one, "threads"));
+        double values[LIMITS];
+        char who[48];
+        if (!used_by_backend(record, threads)) continue;
+        for (int k = 0; k < LIMITS; k++) values[k] = json_number_value(json_object_get(one, keys[k]));
+        snprintf(who, sizeof who, ", %lld thread%s", (long long)threads, threads == 1 ? "" : "s");
+        add_limits_line(who, values, into);
+        any = true;
+    }
+    json_decref(facts);
+    if (any) return;
+    const double values[LIMITS] = {machine->read_gbs, machine->copy_gbs,   machine->l1_gbs,      machine->l2_gbs,
+                                   machine->llc_gbs,  machine->f32_gflops, machine->bf16_gflops, machine->i8_gops};
+    add_limits_line("", values, into);
 }
 
 static void add_backends(const tm_record *record, tm_text *into)
@@ -304,7 +338,7 @@ static void add_caption(const tm_record *record, tm_text *into)
                    (double)record->machine.memory_bytes / 1e9);
     tm_markdown_add(into, tm_report_text(record->machine.os));
     tm_text_add(into, "\n");
-    add_limits(&record->machine, into);
+    add_limits(record, into);
     add_backends(record, into);
 }
 

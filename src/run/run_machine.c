@@ -113,6 +113,30 @@ static tm_limits *limits_slot(tm_run *run, int32_t threads)
     return &run->limits[run->limit_count++];
 }
 
+/* The limits of every thread count into the machine's facts: efficiencies refer to their backend's own. */
+static tm_status tell_limits(tm_run *run, tm_error *error)
+{
+    tm_record_machine *machine = &run->record->machine;
+    json_t *facts = machine->facts ? json_loads(machine->facts, 0, NULL) : json_object(), *all = json_array();
+    bool good = facts && all;
+    for (int32_t i = 0; i < run->limit_count && good; i++) {
+        const tm_limits *one = &run->limits[i];
+        good = json_array_append_new(all, json_pack("{s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "threads",
+                                                    (int)one->threads, "read_gbs", one->read_gbs, "copy_gbs",
+                                                    one->copy_gbs, "l1_gbs", one->l1_gbs, "l2_gbs", one->l2_gbs,
+                                                    "llc_gbs", one->llc_gbs, "f32_gflops", one->f32_gflops,
+                                                    "bf16_gflops", one->bf16_gflops, "i8_gops", one->i8_gops)) == 0;
+    }
+    good = good && json_object_set(facts, "limits", all) == 0;
+    char *text = good ? json_dumps(facts, JSON_COMPACT) : NULL;
+    json_decref(all);
+    json_decref(facts);
+    if (!text) return tm_fail_memory(error, "the machine's limits");
+    free(machine->facts);
+    machine->facts = text;
+    return TM_OK;
+}
+
 tm_status tm_run_measure_limits(tm_run *run, double seconds, tm_error *error)
 {
     const double begun_ns = (double)tm_now_ns();
@@ -139,7 +163,7 @@ tm_status tm_run_measure_limits(tm_run *run, double seconds, tm_error *error)
     machine->f32_gflops = own->f32_gflops;
     machine->bf16_gflops = own->bf16_gflops;
     machine->i8_gops = own->i8_gops;
-    return TM_OK;
+    return tell_limits(run, error);
 }
 
 tm_status tm_run_describe_machine(tm_run *run, tm_error *error)

@@ -71,7 +71,32 @@ works run --resume --quiet --db r.db
 holds out "| relu/1000/f32 "
 ! grep -q provisional out || fail "a resumed run is not complete"
 
-# A thread sweep makes a backend of each count.
-works run relu/1000 --backends native --threads 1,2 --quick --quiet --db r.db
-holds out "native:cpu+threads=2"
+# A thread sweep makes a backend of each count, for every backend that names none; each with the limits of its count.
+works run relu/1000 --backends native+isa=portable,native+threads=3 --threads 1,2 --quick --quiet --db r.db
+for backend in native:cpu+isa=portable+threads=1 native:cpu+isa=portable+threads=2 native:cpu+threads=3; do
+    holds out "$backend: median"
+done
+! grep -qF -- "native:cpu+threads=2" out || fail "--threads overrides what a name says"
+! grep -qF -- "portable+threads=3" out || fail "a thread count came from nowhere"
+[ "$(grep -c '^- limits measured, [123] threads\?: memory read' out)" -eq 3 ] || fail "not limits of 3 thread counts"
+holds out "- backend native:cpu+isa=portable+threads=1: tensormark $("$program" --version | sed 's/.* //') portable, "
+grep -q "isa=portable+threads=1: .*, 1 thread$" out || fail "the table does not say how many threads"
+works show --db r.db --format json
+python3 - out <<'END' || fail "a thread sweep in JSON"
+import json, sys
+record = json.load(open(sys.argv[1]))
+limits = {one["threads"]: one for one in record["machine"]["facts"]["limits"]}
+assert {1, 2, 3} <= set(limits) and all(one["f32_gflops"] > 0 for one in limits.values()), limits
+assert [(b["threads"], b["options"]) for b in record["backends"]] == [(1, "isa=portable"), (2, "isa=portable"), (3, "")]
+END
+works run relu/1000 --backends native+isa=sse9 --quick --quiet --db r.db
+holds out "UNSUPPORTED: native+isa=sse9: no such instruction set (portable"
+
+# What handing work to the engine's threads costs.
+works limits --threads 1,2 --format json
+python3 - out <<'END' || fail "fork-join"
+import json, sys
+one, two = json.load(open(sys.argv[1]))
+assert one["fork_join_ns"] is None and 0 < two["fork_join_ns"] <= two["fork_join_p95_ns"], two
+END
 finish
