@@ -6,6 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Inputs lie as PyTorch's own tensors do: large ones a cache line behind a page, small ones after each other. */
+enum { large_copy = 1 << 20, large_input = 128 << 10, input_pitch = 4096, input_offset = 64 };
+
+static size_t place_input(size_t end, size_t bytes)
+{
+    const size_t pitch = bytes < large_input ? input_offset : input_pitch;
+    return (end + pitch - 1) / pitch * pitch + (bytes < large_input ? 0 : input_offset);
+}
+
 static size_t size_of(tm_dtype dtype)
 {
     return dtype == TM_I64 ? 8 : dtype == TM_F32 || dtype == TM_I32 ? 4 : 2;
@@ -23,14 +32,19 @@ static size_t bytes_of(const tm_shape *shape)
     return (size_t)elements_of(shape) * size_of(shape->dtype);
 }
 
-tm_status tm_torch_new_tensor(const tm_torch *torch, const tm_shape *shape, bool on_host, tensor *into, tm_error *error)
+static void dense_strides(const tm_shape *shape, int64_t *strides)
 {
-    int64_t strides[TM_MAX_RANK];
     int64_t stride = 1;
     for (int32_t i = shape->rank; i-- > 0;) {
         strides[i] = stride;
         stride *= shape->dim[i] > 1 ? shape->dim[i] : 1;
     }
+}
+
+tm_status tm_torch_new_tensor(const tm_torch *torch, const tm_shape *shape, bool on_host, tensor *into, tm_error *error)
+{
+    int64_t strides[TM_MAX_RANK];
+    dense_strides(shape, strides);
     const int32_t device = on_host ? torch->api.aoti_torch_device_type_cpu() : torch->device_type;
     if (torch->api.aoti_torch_empty_strided(shape->rank, shape->dim, strides, tm_torch_dtype(torch, shape->dtype),
                                             device, 0, into) == 0) {
@@ -62,7 +76,7 @@ static tm_status copy_piece(const tm_torch *torch, tensor whole, const tm_shape 
     return status;
 }
 
-/* Between host memory and a dense tensor, wherever it lies. */
+/* Between host memory and a dense tensor, wherever it lies. Large pieces are PyTorch's: it copies on all threads. */
 static tm_status copy_part(const tm_torch *torch, tensor whole, const tm_shape *shape, bool on_host, size_t offset,
                            size_t bytes, void *host, bool to_tensor, tm_error *error)
 {
@@ -70,7 +84,9 @@ static tm_status copy_part(const tm_torch *torch, tensor whole, const tm_shape *
         return tm_torch_fail(error, TM_INVALID_ARGUMENT, "a piece goes beyond its tensor");
     }
     if (bytes == 0) return TM_OK;
-    if (!on_host) return copy_piece(torch, whole, shape, offset, bytes, host, to_tensor, error);
+    if (!on_host || bytes >= large_copy) {
+        return copy_piece(torch, whole, shape, offset, bytes, host, to_tensor, error);
+    }
     void *data = NULL;
     if (torch->api.aoti_torch_get_data_ptr(whole, &data) != 0) return tm_torch_refused(torch, "data_ptr", error);
     char *at = (char *)data + offset;
@@ -101,6 +117,27 @@ static bool all_bound(const tm_program *program, int32_t slot)
     return true;
 }
 
+/* On the processor an input lies in the session's pages, on other devices where PyTorch puts it. */
+static tm_status new_input(tm_program *program, int32_t slot, int32_t input, const tm_shape *shape, tensor *into,
+                           tm_error *error)
+{
+    tm_session *session = program->session;
+    const tm_torch *torch = &session->torch;
+    if (!is_cpu(program)) return tm_torch_new_tensor(torch, shape, false, into, error);
+    char *base = tm_torch_inputs_take(&session->inputs, (size_t)program->slots * program->slot_bytes, session->tuned);
+    if (!base) return tm_torch_fail(error, TM_OUT_OF_MEMORY, "out of memory for inputs");
+    int64_t strides[TM_MAX_RANK];
+    dense_strides(shape, strides);
+    char *at = base + (size_t)slot * program->slot_bytes + program->input_at[input];
+    if (torch->api.aoti_torch_create_tensor_from_blob(at, shape->rank, shape->dim, strides, 0,
+                                                      tm_torch_dtype(torch, shape->dtype),
+                                                      torch->api.aoti_torch_device_type_cpu(), 0, into) == 0) {
+        return TM_OK;
+    }
+    *into = NULL;
+    return tm_torch_refused(torch, "create_tensor_from_blob", error);
+}
+
 tm_status tm_torch_bind(tm_program *program, int32_t slot, int32_t input, size_t offset_bytes, const void *data,
                         size_t bytes, tm_error *error)
 {
@@ -111,7 +148,7 @@ tm_status tm_torch_bind(tm_program *program, int32_t slot, int32_t input, size_t
     const tm_shape shape = value_shape(program, input);
     tensor *place = slot_register(program, slot, input);
     if (!*place) {
-        tm_status status = tm_torch_new_tensor(torch, &shape, false, place, error);
+        tm_status status = new_input(program, slot, input, &shape, place, error);
         if (status == TM_OK && all_bound(program, slot)) {
             status = tm_torch_execute(program, &program->views, slot, error);
         }
@@ -149,13 +186,19 @@ static void free_results(tm_program *program)
     }
 }
 
-void tm_torch_unbind(tm_program *program)
+static void free_tensors(tm_program *program)
 {
     free_dense(program);
     free_results(program);
     for (size_t i = 0; i < (size_t)program->slots * (size_t)program->registers; i++) {
         tm_torch_free_tensor(&program->session->torch, &program->of_slot[i]);
     }
+}
+
+void tm_torch_unbind(tm_program *program)
+{
+    free_tensors(program);
+    tm_torch_inputs_free(&program->session->inputs);
 }
 
 tm_status tm_torch_run(tm_program *program, int32_t first_slot, int64_t count, tm_error *error)
@@ -248,10 +291,11 @@ void tm_torch_poison(tm_program *program)
 
 void tm_torch_discard(tm_program *program)
 {
-    if (program->of_slot) tm_torch_unbind(program);
+    if (program->of_slot) free_tensors(program);
     for (int32_t i = 0; program->live && i < program->registers; i++) {
         tm_torch_free_tensor(&program->session->torch, &program->live[i]);
     }
+    free(program->input_at);
     free(program->life);
     free(program->where);
     free(program->of_slot);
@@ -333,11 +377,16 @@ tm_status tm_torch_compile(tm_session *session, const tm_graph *graph, int32_t s
     const int32_t values = made->inputs + host->node_count(graph);
     made->where = malloc(((size_t)values + 1) * sizeof *made->where);
     made->dense = calloc((size_t)host->output_count(graph) + 1, sizeof(tensor));
-    bool complete = made->where && made->dense;
+    made->input_at = malloc(((size_t)made->inputs + 1) * sizeof *made->input_at);
+    bool complete = made->where && made->dense && made->input_at;
     for (int32_t i = 0; complete && i < made->inputs; i++) {
+        const tm_shape shape = host->value_shape(graph, i);
+        made->input_at[i] = place_input(made->slot_bytes, bytes_of(&shape));
+        made->slot_bytes = made->input_at[i] + bytes_of(&shape);
         made->where[i] = tm_torch_register(made, TM_TORCH_OF_SLOT);
         complete = made->where[i] >= 0;
     }
+    made->slot_bytes = (made->slot_bytes + input_pitch - 1) / input_pitch * input_pitch;
     tm_status status = complete ? tm_torch_plan(made, error)
                                 : tm_torch_fail(error, TM_OUT_OF_MEMORY, "out of memory for a program's values");
     if (status == TM_OK) {

@@ -89,6 +89,7 @@ static tm_status torch_sync(tm_session *session, tm_error *error)
 
 static void torch_close(tm_session *session)
 {
+    tm_torch_inputs_free(&session->inputs);
     free(session);
 }
 

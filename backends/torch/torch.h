@@ -123,10 +123,22 @@ tm_status tm_torch_refused_with(const char *words, const char *about, tm_error *
 
 int32_t tm_torch_dtype(const tm_torch *torch, tm_dtype dtype);
 
+/* Pages for inputs on the processor: one range of addresses, used from its beginning. Programs follow each other in a
+ * session, and pages that are there already need not be had from the system again. */
+typedef struct tm_torch_inputs {
+    char *base; /* NULL: nothing is mapped */
+    size_t bytes;
+} tm_torch_inputs;
+
+/* At least `bytes` of memory, as +tuned has it (huge pages) or as everybody (the system's default). */
+char *tm_torch_inputs_take(tm_torch_inputs *inputs, size_t bytes, bool tuned);
+void tm_torch_inputs_free(tm_torch_inputs *inputs);
+
 struct tm_session {
     tm_torch torch;
     const tm_host *host;
     bool tuned, tf32;
+    tm_torch_inputs inputs;
 };
 
 /* Arguments of a step. Registers hold handles: values of the graph first, then what the backend adds. */
@@ -190,10 +202,12 @@ struct tm_program {
     tm_session *session;
     const tm_graph *graph;
     int32_t slots, inputs, registers;
-    int32_t last_slot;           /* of the last execution */
-    tm_torch_life *life;         /* by register */
-    int32_t *where;              /* by value: its register */
-    tensor *of_slot;             /* slots x registers */
+    int32_t last_slot;   /* of the last execution */
+    tm_torch_life *life; /* by register */
+    int32_t *where;      /* by value: its register */
+    tensor *of_slot;     /* slots x registers */
+    size_t *input_at;    /* by input: its place in a slot's part of the session's pages; slot_bytes apart */
+    size_t slot_bytes;
     tensor *live;                /* registers: of the program and of the run */
     tm_torch_steps views, steps; /* at bind, and at each execution */
     tm_torch_buffer *buffer;     /* outputs that are preallocated */
@@ -226,7 +240,7 @@ tm_status tm_torch_compile(tm_session *session, const tm_graph *graph, int32_t s
                            tm_error *error);
 tm_status tm_torch_bind(tm_program *program, int32_t slot, int32_t input, size_t offset_bytes, const void *data,
                         size_t bytes, tm_error *error);
-void tm_torch_unbind(tm_program *program);
+void tm_torch_unbind(tm_program *program); /* gives memory back; discarding keeps the inputs' pages */
 tm_status tm_torch_run(tm_program *program, int32_t first_slot, int64_t count, tm_error *error);
 tm_status tm_torch_read(tm_program *program, int32_t output, size_t offset_bytes, size_t bytes, void *into,
                         tm_error *error);

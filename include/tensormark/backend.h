@@ -115,7 +115,8 @@ typedef struct tm_backend {
     void (*declared)(const tm_program *program, tm_declared *into);
 
     /* Copies part of one input into a slot, converting layout if the framework wants another; `data` may be freed
-     * afterwards. `unbind` frees all slots, so that several workers need not hold a large case at once. */
+     * afterwards. `unbind` gives the memory of all slots back to the system, so that several workers need not hold a
+     * large case at once; `discard` may keep it for the session's next program. */
     tm_status (*bind)(tm_program *program, int32_t slot, int32_t input, size_t offset_bytes, const void *data,
                       size_t bytes, tm_error *error);
     void (*unbind)(tm_program *program);

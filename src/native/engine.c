@@ -149,7 +149,7 @@ static tm_status engine_supports(tm_session *session, const tm_graph *foreign, t
     return status;
 }
 
-static void engine_unbind(tm_program *program)
+static void release(tm_program *program)
 {
     tm_session *session = program->session;
     if (program->placed) session->arena_bytes -= tm_plan_bytes(program->plan);
@@ -158,10 +158,17 @@ static void engine_unbind(tm_program *program)
     memset(program->bound, 0, (size_t)program->slots * (size_t)program->graph->inputs * sizeof *program->bound);
 }
 
+/* Unbinding gives memory back to the system; discarding keeps it for the session's next program. */
+static void engine_unbind(tm_program *program)
+{
+    release(program);
+    tm_arena_free(&program->session->spare);
+}
+
 static void engine_discard(tm_program *program)
 {
     if (program == NULL) return;
-    if (program->plan != NULL) engine_unbind(program);
+    if (program->plan != NULL) release(program);
     tm_plan_free(program->plan);
     tm_graph_free(program->graph);
     free(program->bound);
@@ -237,13 +244,29 @@ static tm_status check_input(const tm_program *program, int32_t slot, int32_t in
     return check_range("input", input, &program->graph->shape[input], offset, bytes, error);
 }
 
+typedef struct copy_job {
+    char *into;
+    const char *from;
+    size_t bytes;
+} copy_job;
+
+static void copy_share(void *context, int32_t member, int32_t members)
+{
+    const copy_job *job = context;
+    int64_t begin, end;
+    tm_share((int64_t)job->bytes, 4096, member, members, &begin, &end);
+    memcpy(job->into + begin, job->from + begin, (size_t)(end - begin));
+}
+
 static tm_status engine_bind(tm_program *program, int32_t slot, int32_t input, size_t offset, const void *data,
                              size_t bytes, tm_error *error)
 {
     tm_status status = check_input(program, slot, input, offset, bytes, error);
     if (status == TM_OK) status = place(program, error);
     if (status != TM_OK) return status;
-    if (bytes > 0) memcpy((char *)tm_plan_data(program->plan, slot, input) + offset, data, bytes);
+    copy_job job = {(char *)tm_plan_data(program->plan, slot, input) + offset, data, bytes};
+    tm_pool *pool = program->session->pool;
+    if (bytes > 0) tm_pool_run(pool, tm_pool_members_for(pool, 2.0 * (double)bytes, 0.0), copy_share, &job);
     program->bound[slot * program->graph->inputs + input] = true;
     return TM_OK;
 }

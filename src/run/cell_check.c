@@ -10,6 +10,9 @@
 /* Seconds: no first call, compile or load may take longer; later calls neither, whatever they took before. */
 static const double first_call_timeout_s = 120;
 
+/* A call longer than this is a sample of its own (measurement.md, point 6), and samples are verified by themselves. */
+static const double long_call_ns = 50e6;
+
 static const tm_outcome fine = {.status = TM_CELL_OK};
 
 static tm_outcome own_failure(tm_status status, const tm_error *error)
@@ -126,6 +129,8 @@ tm_outcome tm_cell_first_calls(tm_worker *worker, tm_case_data *data, tm_cell_ch
         if (outcome.status == TM_CELL_OK) outcome = tm_cell_verify_output(worker, data, check, slot, NULL);
         if (outcome.status != TM_CELL_OK) return outcome;
         if (i == 0) *first_call_ns = call_ns;
+        const bool known = slot + 1 < data->slots && check->known[slot + 1]; /* from an earlier incarnation */
+        if (known && call_ns > long_call_ns) break;
     }
     return fine;
 }

@@ -17,7 +17,7 @@ static double calibrate_timeout_s(double first_call_ns)
     return fmax(10.0, 400 * first_call_ns * 1e-9);
 }
 
-/* Workers and parent together may hold this share of free memory; beyond, inputs are bound for a visit only. */
+/* Workers and parent together may hold this share of free memory; beyond, fewer workers hold the case at a time. */
 static const double resident_share = 0.85;
 
 static bool is_gpu(const tm_backend_spec *spec)
@@ -77,7 +77,20 @@ void tm_seat_stop(tm_seat *seat)
 {
     tm_worker_free(seat->worker);
     seat->worker = NULL;
-    seat->ready = seat->bound = false;
+    seat->ready = seat->bound = seat->holds = false;
+}
+
+void tm_seat_release(tm_seat *seat)
+{
+    if (seat->worker && seat->holds) {
+        tm_worker_wake(seat->worker);
+        const tm_outcome outcome = tm_worker_unbind(seat->worker);
+        if (outcome.lost)
+            tm_seat_stop(seat);
+        else
+            tm_worker_pause(seat->worker);
+    }
+    seat->bound = seat->holds = false;
 }
 
 void tm_seat_failed(tm_run *run, tm_seat *seat, int64_t case_position, const tm_outcome *outcome)
@@ -166,6 +179,7 @@ bool tm_seat_prepare(tm_run *run, tm_seat *seat, int64_t case_position, tm_case_
             break;
         }
         tm_worker_wake(seat->worker);
+        seat->holds = true;
         const tm_outcome outcome = make_ready(run, seat, cell, data, check);
         merge_check(cell, &check->worst);
         if (outcome.status == TM_CELL_OK) {
@@ -173,13 +187,7 @@ bool tm_seat_prepare(tm_run *run, tm_seat *seat, int64_t case_position, tm_case_
             return true;
         }
         tm_seat_failed(run, seat, case_position, &outcome);
-        if (seat->worker) {
-            const tm_outcome freed = tm_worker_unbind(seat->worker);
-            if (freed.lost)
-                tm_seat_stop(seat);
-            else
-                tm_worker_pause(seat->worker);
-        }
+        tm_seat_release(seat);
     }
     return false;
 }
@@ -208,39 +216,62 @@ static tm_status skip_for_memory(tm_run *run, int64_t case_position, double avai
     return status == TM_OK ? tm_store_commit(run->store, error) : status;
 }
 
-/* Makes the seats ready one after the other, leaving each stopped (and empty, when inputs are large). */
+/* Makes the seats ready one after the other, leaving each stopped (and empty, when only one may hold the case). */
 static void prepare_seats(tm_run *run, int64_t case_position, tm_case_data *data, tm_cell_check *checks,
-                          bool bind_each_visit)
+                          tm_residency residency)
 {
     for (int32_t s = 0; s < run->seat_count && !tm_run_cancelled(run); s++) {
         tm_seat *seat = &run->seats[s];
         if (!tm_seat_prepare(run, seat, case_position, data, &checks[seat->backend])) continue;
-        if (bind_each_visit) {
-            const tm_outcome outcome = tm_worker_unbind(seat->worker);
-            seat->bound = false;
-            if (outcome.status != TM_CELL_OK) tm_seat_failed(run, seat, case_position, &outcome);
-        }
-        if (seat->worker) tm_worker_pause(seat->worker);
+        if (residency == TM_HOLD_VISIT)
+            tm_seat_release(seat);
+        else
+            tm_worker_pause(seat->worker);
     }
+}
+
+/* The case is over. Workers keep its memory for the next one, since fresh pages are dear, but it is the next case that
+ * decides whether they may. */
+static void leave_case(tm_run *run)
+{
+    for (int32_t s = 0; s < run->seat_count; s++) run->seats[s].ready = run->seats[s].bound = false;
 }
 
 static void release_seats(tm_run *run)
 {
-    for (int32_t s = 0; s < run->seat_count; s++) {
-        tm_seat *seat = &run->seats[s];
-        if (seat->worker && seat->bound) {
-            tm_worker_wake(seat->worker);
-            const tm_outcome outcome = tm_worker_unbind(seat->worker);
-            if (outcome.lost)
-                tm_seat_stop(seat);
-            else
-                tm_worker_pause(seat->worker);
-        }
-        seat->ready = seat->bound = false;
-    }
+    for (int32_t s = 0; s < run->seat_count; s++) tm_seat_release(&run->seats[s]);
 }
 
-static tm_status run_with_data(tm_run *run, int64_t case_position, tm_case_data *data, double available,
+/* What `workers` of them and the parent hold of a case. */
+static double held_bytes(const tm_case *one, int32_t slots, int32_t workers)
+{
+    const double parent =
+        (double)tm_case_set_bytes(one->graph) * (slots + 1) + (double)tm_case_output_bytes(one->graph);
+    return parent + workers * (tm_case_memory(one, slots) - parent);
+}
+
+/* Input slots and residency that fit in memory. What earlier cases left is given back only where it is missing. */
+static int32_t fit_in_memory(tm_run *run, const tm_case *one, tm_residency *residency, double *available)
+{
+    const double llc_bytes = run->limits[0].llc_bytes;
+    const int32_t wanted = tm_case_slots(one, llc_bytes), backends = run->options->backend_count;
+    int32_t slots = 0;
+    for (int32_t attempt = 0; attempt < 3; attempt++) {
+        if (attempt == 1) release_seats(run);
+        if (attempt == 2) tm_shared_release(run->shared);
+        *available = (double)tm_memory_available();
+        slots = tm_case_fitting_slots(one, llc_bytes, *available);
+        if (slots < wanted) continue;
+        *residency = TM_HOLD_ALL;
+        if (held_bytes(one, slots, run->seat_count) <= resident_share * *available) return slots;
+    }
+    if (slots == 0) return 0;
+    const bool few = held_bytes(one, slots, backends) <= resident_share * *available;
+    *residency = few ? TM_HOLD_INCARNATION : TM_HOLD_VISIT;
+    return slots;
+}
+
+static tm_status run_with_data(tm_run *run, int64_t case_position, tm_case_data *data, tm_residency residency,
                                tm_error *error)
 {
     const int32_t backends = run->options->backend_count;
@@ -250,14 +281,11 @@ static tm_status run_with_data(tm_run *run, int64_t case_position, tm_case_data 
     for (int32_t backend = 0; backend < backends; backend++) {
         if (!tm_cell_check_init(&checks[backend], data->slots)) status = tm_fail_memory(error, data->one->id);
     }
-    const double parent = (double)data->set_bytes * (data->slots + 1) + (double)data->output_bytes;
-    const double held = parent + run->seat_count * (tm_case_memory(data->one, data->slots) - parent);
-    const bool bind_each_visit = held > resident_share * available;
     if (status == TM_OK) {
-        prepare_seats(run, case_position, data, checks, bind_each_visit);
-        status = tm_run_rounds(run, case_position, data, checks, bind_each_visit, error);
+        if (residency != TM_HOLD_INCARNATION) prepare_seats(run, case_position, data, checks, residency);
+        status = tm_run_rounds(run, case_position, data, checks, residency, error);
     }
-    release_seats(run);
+    leave_case(run);
     for (int32_t backend = 0; backend < backends; backend++) tm_cell_check_free(&checks[backend]);
     free(checks);
     return status;
@@ -267,14 +295,9 @@ tm_status tm_run_case(tm_run *run, int64_t case_position, tm_error *error)
 {
     if (nothing_to_do(run, case_position)) return TM_OK;
     const tm_case *one = &run->options->cases->items[case_position];
-    const double llc_bytes = run->limits[0].llc_bytes;
-    double available = (double)tm_memory_available();
-    int32_t slots = tm_case_fitting_slots(one, llc_bytes, available);
-    if (slots < tm_case_slots(one, llc_bytes)) { /* pages kept from earlier cases may be what is missing */
-        tm_shared_release(run->shared);
-        available = (double)tm_memory_available();
-        slots = tm_case_fitting_slots(one, llc_bytes, available);
-    }
+    double available;
+    tm_residency residency = TM_HOLD_VISIT;
+    const int32_t slots = fit_in_memory(run, one, &residency, &available);
     if (slots == 0) return skip_for_memory(run, case_position, available, error);
 
     const tm_case_data setup = {
@@ -291,7 +314,7 @@ tm_status tm_run_case(tm_run *run, int64_t case_position, tm_error *error)
     tm_status status = tm_case_data_make(&setup, &data, error);
     begun = tm_run_spend(run, TM_PHASE_INPUTS, begun);
     if (status != TM_OK) return status;
-    status = run_with_data(run, case_position, &data, available, error);
+    status = run_with_data(run, case_position, &data, residency, error);
     if (run->options->cooldown > 0) {
         tm_sleep_ns((uint64_t)(run->options->cooldown * ((double)tm_now_ns() - begun)));
     }

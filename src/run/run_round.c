@@ -27,9 +27,9 @@ typedef struct case_rounds {
     int64_t position;
     tm_case_data *data;
     tm_cell_check *checks;
-    bool bind_each_visit;
-    int32_t incarnations;
-    round_result *results; /* per backend */
+    tm_residency residency;
+    int32_t first_place, end_place; /* incarnations of the pass that are measured now */
+    round_result *results;          /* per backend */
 } case_rounds;
 
 static bool *round_flag(const tm_run *run, int64_t case_position, int32_t incarnation, int32_t round)
@@ -78,7 +78,7 @@ static tm_outcome timed_visit(case_rounds *rounds, tm_seat *seat, bool last_roun
     if (!seat->bound) outcome = tm_cell_bind(seat->worker, rounds->data, -1);
     begun_ns = tm_run_spend(run, TM_PHASE_BINDING, begun_ns);
     if (outcome.status != TM_CELL_OK) return outcome;
-    seat->bound = true;
+    seat->bound = seat->holds = true;
     const tm_visit_rule rule = tm_visit_rule_for(seat->call_ns);
     const double hashing_s = (double)rounds->data->output_bytes / 500e6; /* at the pace of a busy machine */
     const double expected_s =
@@ -96,18 +96,14 @@ static tm_outcome timed_visit(case_rounds *rounds, tm_seat *seat, bool last_roun
     return outcome;
 }
 
-/* After the visit: what the worker held, and what it may keep. */
-static tm_outcome after_visit(case_rounds *rounds, tm_seat *seat, tm_cell *cell)
+/* After the visit: what the worker held. */
+static tm_outcome after_visit(tm_seat *seat, tm_cell *cell)
 {
     uint64_t host = 0, device = 0;
-    tm_outcome outcome = tm_worker_memory(seat->worker, &host, &device);
+    const tm_outcome outcome = tm_worker_memory(seat->worker, &host, &device);
     if (outcome.status != TM_CELL_OK) return outcome;
     if (host > cell->peak_host) cell->peak_host = host;
     if (device > cell->peak_device) cell->peak_device = device;
-    if (rounds->bind_each_visit) {
-        outcome = tm_worker_unbind(seat->worker);
-        seat->bound = false;
-    }
     return outcome;
 }
 
@@ -132,9 +128,10 @@ static void visit_seat(case_rounds *rounds, tm_seat *seat, int32_t round, round_
         result->taken = true;
         cell->sampling_ns += result->visit.end_ns - result->visit.start_ns;
         if (result->visit.disturbed) *disturbed = true;
-        outcome = after_visit(rounds, seat, cell);
+        outcome = after_visit(seat, cell);
     }
     if (outcome.status != TM_CELL_OK) tm_seat_failed(run, seat, rounds->position, &outcome);
+    if (rounds->residency == TM_HOLD_VISIT) tm_seat_release(seat);
     if (seat->worker) tm_worker_pause(seat->worker);
     if (canary_says_disturbed(run)) *disturbed = true;
 }
@@ -222,7 +219,7 @@ static tm_status sweep(case_rounds *rounds, int32_t attempt, bool *left, tm_erro
     tm_run *run = rounds->run;
     *left = false;
     for (int32_t round = 0; round < run->schedule.rounds; round++) {
-        for (int32_t place = 0; place < rounds->incarnations; place++) {
+        for (int32_t place = rounds->first_place; place < rounds->end_place; place++) {
             if (tm_run_cancelled(run)) return TM_OK;
             if (*round_flag(run, rounds->position, run->first_incarnation + place, round)) continue;
             bool again = false;
@@ -234,11 +231,24 @@ static tm_status sweep(case_rounds *rounds, int32_t attempt, bool *left, tm_erro
     return TM_OK;
 }
 
-tm_status tm_run_rounds(tm_run *run, int64_t case_position, tm_case_data *data, tm_cell_check *checks,
-                        bool bind_each_visit, tm_error *error)
+/* All rounds of the places at hand, the disturbed ones again after the others. */
+static tm_status measure_places(case_rounds *rounds, int32_t first, int32_t end, tm_error *error)
 {
-    const int32_t backends = run->options->backend_count;
-    case_rounds rounds = {run, case_position, data, checks, bind_each_visit, run->seat_count / backends, NULL};
+    tm_status status = TM_OK;
+    bool left = true;
+    rounds->first_place = first;
+    rounds->end_place = end;
+    for (int32_t attempt = 0; attempt <= MOST_REPEATS && left && status == TM_OK; attempt++) {
+        status = sweep(rounds, attempt, &left, error);
+    }
+    return status;
+}
+
+tm_status tm_run_rounds(tm_run *run, int64_t case_position, tm_case_data *data, tm_cell_check *checks,
+                        tm_residency residency, tm_error *error)
+{
+    const int32_t backends = run->options->backend_count, places = run->seat_count / backends;
+    case_rounds rounds = {run, case_position, data, checks, residency, 0, 0, NULL};
     rounds.results = calloc((size_t)backends, sizeof *rounds.results);
     double *samples = calloc((size_t)backends * MOST_SAMPLES, sizeof *samples);
     tm_status status = TM_OK;
@@ -247,9 +257,13 @@ tm_status tm_run_rounds(tm_run *run, int64_t case_position, tm_case_data *data, 
         goto done;
     }
     for (int32_t i = 0; i < backends; i++) rounds.results[i].samples = samples + (size_t)i * MOST_SAMPLES;
-    bool left = true;
-    for (int32_t attempt = 0; attempt <= MOST_REPEATS && left && status == TM_OK; attempt++) {
-        status = sweep(&rounds, attempt, &left, error);
+    if (residency != TM_HOLD_INCARNATION) {
+        status = measure_places(&rounds, 0, places, error);
+        goto done;
+    }
+    for (int32_t place = 0; place < places && status == TM_OK; place++) {
+        status = measure_places(&rounds, place, place + 1, error);
+        for (int32_t backend = 0; backend < backends; backend++) tm_seat_release(seat_of(run, place, backend));
     }
 done:
     free(samples);

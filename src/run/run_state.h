@@ -48,10 +48,18 @@ typedef struct tm_seat {
     int32_t backend;
     int32_t incarnation; /* over all passes */
     bool ready;          /* compiled, bound and verified for the present case */
-    bool bound;
-    double call_ns; /* estimate for the present case */
+    bool bound;          /* to the present case's inputs */
+    bool holds;          /* memory of a case, the present one or an earlier one */
+    double call_ns;      /* estimate for the present case */
     int64_t batch;
 } tm_seat;
+
+/* How much of a case lies in workers at one time: what fits in memory. */
+typedef enum tm_residency {
+    TM_HOLD_ALL,         /* every worker of the pass holds its inputs and outputs */
+    TM_HOLD_INCARNATION, /* the workers of one incarnation; incarnations follow each other */
+    TM_HOLD_VISIT        /* one worker */
+} tm_residency;
 
 typedef struct tm_run {
     tm_run_options *options;
@@ -125,9 +133,12 @@ void tm_seat_stop(tm_seat *seat);
 /* What an outcome other than OK means for the cell; a lost worker is freed. */
 void tm_seat_failed(tm_run *run, tm_seat *seat, int64_t case_position, const tm_outcome *outcome);
 
-/* One case's rounds over all seats. `bind_each_visit`: inputs are large, only one worker holds them at a time. */
+/* One case's rounds over all seats. */
 tm_status tm_run_rounds(tm_run *run, int64_t case_position, tm_case_data *data, tm_cell_check *checks,
-                        bool bind_each_visit, tm_error *error);
+                        tm_residency residency, tm_error *error);
+
+/* Makes the worker give back what it holds of a case; it is left stopped. */
+void tm_seat_release(tm_seat *seat);
 
 bool tm_run_cancelled(const tm_run *run);
 

@@ -4,7 +4,7 @@
 
 #include "run/worker_link.h"
 
-#define TM_SHARED_WINDOW ((size_t)64 << 20) /* the most that a worker maps at once */
+#define TM_SHARED_PIECE ((size_t)64 << 20) /* the most that a worker hands to a backend at once */
 
 /* Descriptors to hand to a worker: owned by `shared`. Inputs are open for reading alone. */
 int tm_shared_inputs_fd(const tm_shared *shared);

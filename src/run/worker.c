@@ -110,13 +110,24 @@ static tm_status do_compile(tm_worker_side *side, const tm_request *request, tm_
     return TM_OK;
 }
 
-/* Maps [offset, offset + bytes) of a shared file; *address is the exact byte. `unmap` takes the same numbers. */
-static void *map_window(int file, uint64_t offset, size_t bytes, int protection, void **base, size_t *length)
+/* Bytes [offset, offset + bytes) of a shared file, which reaches that far. The pages are looked up ahead of their use,
+ * many at a time. */
+static void *view_of(tm_view *view, int file, uint64_t offset, size_t bytes, int protection)
 {
-    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), before = offset % page;
-    *length = bytes + (size_t)before;
-    *base = mmap(NULL, *length, protection, MAP_SHARED | MAP_POPULATE, file, (off_t)(offset - before));
-    return *base == MAP_FAILED ? NULL : (char *)*base + before;
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), end = ((size_t)offset + bytes + page - 1) / page * page;
+    if (end > view->bytes) {
+        if (view->base) munmap(view->base, view->bytes);
+        *view = (tm_view){0};
+        void *base = mmap(NULL, end, protection, MAP_SHARED, file, 0);
+        if (base == MAP_FAILED) return NULL;
+        *view = (tm_view){base, end};
+    }
+#ifdef MADV_POPULATE_READ
+    const size_t from = (size_t)offset / page * page;
+    (void)madvise((char *)view->base + from, end - from,
+                  protection & PROT_WRITE ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+#endif
+    return (char *)view->base + offset;
 }
 
 static tm_status do_bind(tm_worker_side *side, const tm_request *request, tm_answer *answer, tm_error *error)
@@ -125,17 +136,15 @@ static tm_status do_bind(tm_worker_side *side, const tm_request *request, tm_ans
     if (request->slot < 0 || request->slot >= side->timed.slots) {
         return tm_fail(error, TM_INVALID_ARGUMENT, "there is no slot %d", (int)request->slot);
     }
+    if (request->bytes == 0) return TM_OK;
+    const char *data = view_of(&side->inputs, TM_WORKER_INPUTS, request->offset, (size_t)request->bytes, PROT_READ);
+    if (!data) return tm_fail_memory(error, "a view of the inputs");
     tm_status status = TM_OK;
-    for (uint64_t done = 0; done < request->bytes && status == TM_OK; done += TM_SHARED_WINDOW) {
+    for (uint64_t done = 0; done < request->bytes && status == TM_OK; done += TM_SHARED_PIECE) {
         const uint64_t left = request->bytes - done;
-        const size_t piece = left < TM_SHARED_WINDOW ? (size_t)left : TM_SHARED_WINDOW;
-        void *base;
-        size_t length;
-        const void *data = map_window(TM_WORKER_INPUTS, request->offset + done, piece, PROT_READ, &base, &length);
-        if (!data) return tm_fail_memory(error, "a view of the inputs");
-        status =
-            side->backend.bind(side->timed.program, request->slot, request->input, (size_t)done, data, piece, error);
-        munmap(base, length);
+        const size_t piece = left < TM_SHARED_PIECE ? (size_t)left : TM_SHARED_PIECE;
+        status = side->backend.bind(side->timed.program, request->slot, request->input, (size_t)done, data + done,
+                                    piece, error);
     }
     return status;
 }
@@ -195,15 +204,13 @@ static tm_status do_read(tm_worker_side *side, const tm_request *request, tm_ans
 {
     (void)answer;
     tm_status status = check_output_size(side, request->bytes, error);
-    for (uint64_t done = 0; done < request->bytes && status == TM_OK; done += TM_SHARED_WINDOW) {
+    if (status != TM_OK || request->bytes == 0) return status;
+    char *into = view_of(&side->outputs, TM_WORKER_OUTPUTS, 0, (size_t)request->bytes, PROT_READ | PROT_WRITE);
+    if (!into) return tm_fail_memory(error, "a view of the outputs");
+    for (uint64_t done = 0; done < request->bytes && status == TM_OK; done += TM_SHARED_PIECE) {
         const uint64_t left = request->bytes - done;
-        const size_t piece = left < TM_SHARED_WINDOW ? (size_t)left : TM_SHARED_WINDOW;
-        void *base;
-        size_t length;
-        void *into = map_window(TM_WORKER_OUTPUTS, done, piece, PROT_READ | PROT_WRITE, &base, &length);
-        if (!into) return tm_fail_memory(error, "a view of the outputs");
-        status = side->backend.read(side->timed.program, 0, (size_t)done, piece, into, error);
-        munmap(base, length);
+        const size_t piece = left < TM_SHARED_PIECE ? (size_t)left : TM_SHARED_PIECE;
+        status = side->backend.read(side->timed.program, 0, (size_t)done, piece, into + done, error);
     }
     return status;
 }

@@ -5,6 +5,12 @@
 #include "run/shared.h"
 #include "run/worker_measure.h"
 
+/* A shared file as this process sees it; it stays mapped, since mapping costs as much as copying. */
+typedef struct tm_view {
+    void *base; /* NULL: not mapped */
+    size_t bytes;
+} tm_view;
+
 typedef struct tm_worker_side {
     tm_backend backend; /* a copy; entries that the library does not know are NULL */
     bool graphs;        /* it can run graphs, not whole models alone */
@@ -12,6 +18,7 @@ typedef struct tm_worker_side {
     tm_graph *graph;
     tm_timed timed;
     tm_text stamps; /* of the visit being answered */
+    tm_view inputs, outputs;
     bool done;
 } tm_worker_side;
 

@@ -70,21 +70,22 @@ static tm_status estimate_short(tm_timed *timed, tm_timer timer, double *call_ns
     return status;
 }
 
-/* n, 2n, n executions: both sides cover the same input slots, so that slots that lie in faster and slower memory do not
- * pass for caching, and a drift cancels. */
+/* n, 2n, n, 2n, ..., n executions; each 2n is compared with the n before and the n after it: a drift cancels, and both
+ * sides cover the same input slots, so that slots that lie in faster and slower memory do not pass for caching. */
 static tm_status linearity_pairs(tm_timed *timed, tm_calibration *into, tm_error *error)
 {
     const int32_t pairs = sizeof into->ratio / sizeof *into->ratio;
-    for (int32_t i = 0; i < pairs; i++) {
-        double before = 0.0, twice = 0.0, after = 0.0;
-        tm_status status = batch_time(timed, into->batch, &before, error);
-        if (status == TM_OK) status = batch_time(timed, 2 * into->batch, &twice, error);
+    double before = 0.0;
+    tm_status status = batch_time(timed, into->batch, &before, error);
+    for (int32_t i = 0; i < pairs && status == TM_OK; i++) {
+        double twice = 0.0, after = 0.0;
+        status = batch_time(timed, 2 * into->batch, &twice, error);
         if (status == TM_OK) status = batch_time(timed, into->batch, &after, error);
-        if (status != TM_OK) return status;
         into->ratio[i] = 2 * twice / (before + after);
+        before = after;
     }
-    into->ratios = pairs;
-    return TM_OK;
+    into->ratios = status == TM_OK ? pairs : 0;
+    return status;
 }
 
 tm_status tm_timed_calibrate(tm_timed *timed, double first_call_ns, bool gpu, bool linearity, tm_calibration *into,
