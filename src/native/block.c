@@ -104,7 +104,7 @@ static void store(const blocks_run *run, int32_t i, int64_t first, int64_t items
     const tm_kernels *kernels = run->frame->kernels;
     const bool bf16 = run->step->shape[entry->value].dtype == TM_BF16;
     (bf16 ? kernels->bf16_from_f32 : kernels->f16_from_f32)(from, (uint16_t *)(void *)rows_at(run, i, first),
-                                                            items * entry->item);
+                                                            items * entry->item, run->blocks->group.stream);
 }
 
 static void run_block(const blocks_run *run, const tm_frame *frame, void **pointer, int64_t first, int64_t items)

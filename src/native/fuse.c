@@ -219,7 +219,7 @@ static void set_members(const tm_planner *planner, tm_group *group)
     for (int32_t i = 0; i < group->nodes; i++) flop += flop_of(graph, group->node[i]);
     group->members = tm_pool_members_for(planner->pool, bytes, flop);
     if (group->items < group->members) group->members = (int32_t)group->items;
-    group->stream = kept > planner->llc_bytes / 2 || (bytes > planner->llc_bytes && kept > planner->llc_bytes / 8);
+    group->stream = kept > planner->llc_bytes / 2 || (bytes >= planner->llc_bytes && kept > planner->llc_bytes / 8);
 }
 
 /* Products need a block of many rows, because the weights pass through the core once per block. 0: too few of them, or

@@ -35,6 +35,7 @@ typedef struct convert_job {
     const void *from;
     void *to;
     int64_t count;
+    bool stream;
 } convert_job;
 
 static void widen_share(void *context, int32_t member, int32_t members)
@@ -52,7 +53,7 @@ static void narrow_share(void *context, int32_t member, int32_t members)
     int64_t begin, end;
     tm_share(job->count, 1024, member, members, &begin, &end);
     const tm_narrow_kernel kernel = job->dtype == TM_BF16 ? job->kernels->bf16_from_f32 : job->kernels->f16_from_f32;
-    kernel((const float *)job->from + begin, (uint16_t *)job->to + begin, end - begin);
+    kernel((const float *)job->from + begin, (uint16_t *)job->to + begin, end - begin, job->stream);
 }
 
 static void run_widen(const tm_step *step, const tm_frame *frame)
@@ -71,7 +72,8 @@ static void run_narrow(const tm_step *step, const tm_frame *frame)
                        .dtype = step->shape[step->result].dtype,
                        .from = frame->value[step->result],
                        .to = tm_frame_stored(frame)[step->result],
-                       .count = step->size[0]};
+                       .count = step->size[0],
+                       .stream = step->stream};
     tm_pool_run(frame->pool, step->members, narrow_share, &job);
 }
 
@@ -104,6 +106,7 @@ static void add_conversion(const tm_planner *planner, tm_plan *plan, int32_t val
     step->run = widen ? run_widen : run_narrow;
     step->size[0] = tm_shape_elements(shape);
     step->members = tm_pool_members_for(plan->pool, 6.0 * (double)step->size[0], 0.0);
+    step->stream = !widen && (double)tm_shape_bytes(shape) > planner->llc_bytes / 2;
     touch(plan, &plan->place[value].stored_span);
     touch(plan, &plan->place[value].wide_span);
     if (widen) {

@@ -54,7 +54,8 @@ static inline int64_t tm_sort_columns_scratch(int64_t length)
 typedef void (*tm_accumulate_kernel)(float *y, const float *x, int64_t n);
 
 typedef void (*tm_widen_kernel)(const uint16_t *x, float *y, int64_t n);
-typedef void (*tm_narrow_kernel)(const float *x, uint16_t *y, int64_t n); /* round to nearest even */
+/* Rounded to nearest even. */
+typedef void (*tm_narrow_kernel)(const float *x, uint16_t *y, int64_t n, bool stream);
 
 /* C (rows x columns) = A B [+ bias] [+ C], A in place or packed. Strides are in floats. Element (i, p) of segment g of
  * A is a[g * a_segment + i * a_row + p * a_step]; the contraction runs over `segments` times `k`, and B's rows follow

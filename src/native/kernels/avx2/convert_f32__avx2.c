@@ -2,6 +2,7 @@
  * quiet. There are no masks for 16-bit lanes: a partial vector goes by way of the stack. */
 #include "vec_f32__avx2.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 typedef __m128i H; /* 8 numbers of 16 bits */
@@ -45,6 +46,25 @@ static inline H to_bf16(V v)
 static inline H to_f16(V v)
 {
     return _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+#define HALF_PAIRS
+static inline void put(uint16_t *y, H low, H high, bool streams)
+{
+    const I both = _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
+    if (streams) {
+        _mm256_stream_si256((void *)y, both);
+    } else {
+        _mm256_storeu_si256((void *)y, both);
+    }
+}
+static inline void put_bf16(uint16_t *y, V a, V b, bool streams)
+{
+    put(y, to_bf16(a), to_bf16(b), streams);
+}
+static inline void put_f16(uint16_t *y, V a, V b, bool streams)
+{
+    put(y, to_f16(a), to_f16(b), streams);
 }
 
 #include "convert.h"
