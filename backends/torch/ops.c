@@ -4,6 +4,7 @@
 #include "maker.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -274,6 +275,7 @@ static void plan_scatter_max(tm_maker *m)
 /* Values and their former places: PyTorch always makes both. */
 static void plan_sort(tm_maker *m)
 {
+    snprintf(m->program->declared.labels, sizeof m->program->declared.labels, "ALSO=indices");
     tm_torch_step *step = tm_call(m, "aten::sort", tm_tuned(m) ? "values" : "", 2);
     tm_step_tensor(step, tm_operand(m, 0));
     tm_step_integer(step, tm_integer(m, "axis"));

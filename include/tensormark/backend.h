@@ -76,6 +76,8 @@ typedef struct tm_declared {
     int32_t rounds_between_ops; /* 1: intermediates of a fused op are rounded to the output type */
     int32_t quantises_activations;
     int32_t winograd;
+    char labels[64]; /* shown with the cell: words with '=' and ',' between, for what the framework does otherwise than
+                      * the graph says, such as ALSO=indices of a sort that cannot do without them */
 } tm_declared;
 
 /* Whole models (llama.cpp, an HTTP server): the table behind TM_WHOLE_MODEL. Tokens are ids of the model's own

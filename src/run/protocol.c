@@ -204,6 +204,7 @@ static void wire_declared(wire *w, tm_declared *declared)
     wire_i32(w, &declared->rounds_between_ops);
     wire_i32(w, &declared->quantises_activations);
     wire_i32(w, &declared->winograd);
+    wire_text(w, declared->labels, sizeof declared->labels);
 }
 
 static void wire_calibration(wire *w, tm_calibration *c)

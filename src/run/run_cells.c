@@ -48,6 +48,17 @@ static void add_label(tm_text *labels, bool condition, const char *label)
     tm_text_add(labels, label);
 }
 
+/* A backend's own labels, whatever it wrote there. */
+static void plain_labels(const char *theirs, char *into)
+{
+    for (; *theirs; theirs++) {
+        const char c = *theirs;
+        const bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+        if (letter || strchr("=,_-+.", c)) *into++ = c;
+    }
+    *into = '\0';
+}
+
 static bool shape_labels(const tm_run *run, const tm_cell *cell, const tm_summary *summary, const tm_bound *bound,
                          tm_text *labels)
 {
@@ -65,6 +76,9 @@ static bool shape_labels(const tm_run *run, const tm_cell *cell, const tm_summar
     add_label(labels, cell->declared.accumulator == TM_F16, "ACC=f16");
     add_label(labels, cell->declared.accumulator == TM_BF16, "ACC=bf16");
     add_label(labels, cell->declared.tf32, "ACC=tf32");
+    char own[sizeof cell->declared.labels];
+    plain_labels(cell->declared.labels, own);
+    add_label(labels, *own, own);
     if (!labels->data) tm_text_add(labels, "");
     return !labels->failed;
 }

@@ -107,6 +107,7 @@ static tm_status do_compile(tm_worker_side *side, const tm_request *request, tm_
                              .slots = request->slots,
                              .delay_percent = side->timed.delay_percent};
     if (side->backend.declared) side->backend.declared(program, &answer->declared);
+    answer->declared.labels[sizeof answer->declared.labels - 1] = '\0';
     return TM_OK;
 }
 
