@@ -53,7 +53,10 @@ static void matmul(const float *a, const float *b, float *c, int64_t m, int64_t 
 static void softmax_line(const float *x, float *y, int64_t length, int64_t step)
 {
     double largest = -HUGE_VAL, sum = 0.0;
-    for (int64_t i = 0; i < length; i++) largest = fmax(largest, (double)x[i * step]);
+    for (int64_t i = 0; i < length; i++) { /* not by fmax: GCC 12 fails on such a loop for 64-bit ARM */
+        const double here = (double)x[i * step];
+        largest = here > largest ? here : largest;
+    }
     for (int64_t i = 0; i < length; i++) sum += exp((double)x[i * step] - largest);
     for (int64_t i = 0; i < length; i++) y[i * step] = (float)(exp((double)x[i * step] - largest) / sum);
 }
