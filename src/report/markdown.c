@@ -116,15 +116,18 @@ static tm_paint paint_of(double ratio)
     return ratio >= 1.01 ? TM_PAINT_GOOD : ratio <= 0.99 ? TM_PAINT_BAD : TM_PAINT_NONE;
 }
 
-static void add_ratio(double ratio, const char *verdict, const char *otherwise, tm_table *table)
+static void add_ratio(tm_ratio ratio, const char *otherwise, tm_table *table)
 {
-    if (!isfinite(ratio)) {
+    if (!isfinite(ratio.value)) {
         tm_table_add(table, TM_PAINT_DIM, otherwise);
         return;
     }
-    const int decimals = ratio >= 99.5 ? 0 : ratio >= 9.95 ? 1 : 2;
-    tm_table_format(table, paint_of(ratio), "%.*fx%s%s", ratio < 0.0995 ? 3 : decimals, ratio, *verdict ? " " : "",
-                    verdict);
+    char width[32] = "";
+    const double half = 100 * sinh(ratio.half_width);
+    if (isfinite(half)) snprintf(width, sizeof width, half < 9.95 ? " \u00b1 %.1f %%" : " \u00b1 %.0f %%", half);
+    const int decimals = ratio.value < 0.0995 ? 3 : ratio.value >= 99.5 ? 0 : ratio.value >= 9.95 ? 1 : 2;
+    tm_table_format(table, paint_of(ratio.value), "%.*fx%s%s%s", decimals, ratio.value, width,
+                    *ratio.verdict ? " " : "", ratio.verdict);
 }
 
 /* Of the case table: the case, three columns a backend, less the base's speed-up. */
@@ -153,11 +156,10 @@ static void add_case_header(const view *v, tm_table *table)
 }
 
 /* Why a row has no speed-up. */
-static const char *no_ratio(const tm_record_cell *cell, const tm_record_cell *base)
+static const char *no_ratio(const tm_record_cell *cell)
 {
     if (!cell || cell->status != TM_CELL_OK) return "-";
-    if (!base || base->status != TM_CELL_OK) return "no base";
-    return "not ranked";
+    return "no base";
 }
 
 static void add_case_row(const view *v, const char *case_id, tm_table *table)
@@ -172,9 +174,9 @@ static void add_case_row(const view *v, const char *case_id, tm_table *table)
         else
             tm_table_add(table, TM_PAINT_DIM, "-");
         if (i == v->base) continue;
-        const char *verdict = "";
-        const double ratio = tm_cell_ratio(v->record, cell, base, &verdict);
-        add_ratio(ratio, verdict, no_ratio(cell, base), table);
+        tm_ratio ratio = tm_cell_ratio(v->record, cell, base);
+        if (!tm_cell_ranked(cell) || !tm_cell_ranked(base)) ratio.verdict = "not ranked";
+        add_ratio(ratio, no_ratio(cell), table);
     }
 }
 
@@ -212,7 +214,7 @@ static void add_average_row(const view *v, const char *name, tm_average_filter f
             add_percent(averages[i].efficiency, table);
         else
             tm_table_add(table, TM_PAINT_DIM, "-");
-        if (i != v->base) add_ratio(averages[i].ratio, "", "-", table);
+        if (i != v->base) add_ratio((tm_ratio){averages[i].ratio, averages[i].ratio_half_width, ""}, "-", table);
     }
     free(averages);
 }

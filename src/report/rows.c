@@ -52,26 +52,28 @@ bool tm_has_label(const char *labels, const char *label)
     return false;
 }
 
-bool tm_cell_ranked(const tm_record_cell *cell)
+bool tm_cell_completed(const tm_record_cell *cell)
 {
-    return cell && cell->status == TM_CELL_OK && isfinite(cell->median_ns) && cell->median_ns > 0 &&
-           !tm_has_label(cell->labels, "NO STEADY STATE");
+    return cell && cell->status == TM_CELL_OK && isfinite(cell->median_ns) && cell->median_ns > 0;
 }
 
-double tm_cell_ratio(const tm_record *record, const tm_record_cell *cell, const tm_record_cell *base,
-                     const char **verdict)
+bool tm_cell_ranked(const tm_record_cell *cell)
 {
-    *verdict = "";
-    if (!tm_cell_ranked(cell) || !tm_cell_ranked(base)) return NAN;
+    return tm_cell_completed(cell) && !tm_has_label(cell->labels, "NO STEADY STATE");
+}
+
+tm_ratio tm_cell_ratio(const tm_record *record, const tm_record_cell *cell, const tm_record_cell *base)
+{
+    const tm_ratio none = {NAN, NAN, ""};
+    if (!tm_cell_completed(cell) || !tm_cell_completed(base)) return none;
     for (int64_t i = 0; i < record->comparison_count; i++) {
         const tm_record_comparison *pair = &record->comparisons[i];
         if (same(pair->case_id, cell->case_id) && same(pair->backend, cell->backend) &&
             same(pair->base, base->backend) && isfinite(pair->ratio)) {
-            *verdict = pair->verdict ? pair->verdict : "";
-            return pair->ratio;
+            return (tm_ratio){pair->ratio, log(pair->ci_high / pair->ci_low) / 2, pair->verdict ? pair->verdict : ""};
         }
     }
-    return base->median_ns / cell->median_ns;
+    return (tm_ratio){base->median_ns / cell->median_ns, NAN, ""};
 }
 
 static bool row_passes(const tm_record *record, const tm_record_cell *const *cells, tm_average_filter filter)
@@ -90,23 +92,24 @@ static bool row_passes(const tm_record *record, const tm_record_cell *const *cel
 static bool row_complete(const tm_record *record, const tm_record_cell *const *cells)
 {
     for (int64_t i = 0; i < record->backend_count; i++) {
-        if (!tm_cell_ranked(cells[i])) return false;
+        if (!tm_cell_completed(cells[i])) return false;
     }
     return true;
 }
 
 /* Sums of logarithms and how many went in. */
 typedef struct sums {
-    double time, efficiency, ratio;
+    double time, efficiency, ratio, variance;
     int64_t efficiencies;
 } sums;
 
 static void add_row(const tm_record *record, int64_t base, const tm_record_cell *const *cells, sums *into)
 {
     for (int64_t i = 0; i < record->backend_count; i++) {
-        const char *verdict;
+        const tm_ratio ratio = tm_cell_ratio(record, cells[i], cells[base]);
         into[i].time += log(cells[i]->median_ns);
-        into[i].ratio += log(tm_cell_ratio(record, cells[i], cells[base], &verdict));
+        into[i].ratio += log(ratio.value);
+        into[i].variance += ratio.half_width * ratio.half_width;
         if (isfinite(cells[i]->efficiency) && cells[i]->efficiency > 0) {
             into[i].efficiency += log(fmin(cells[i]->efficiency, 1.0));
             into[i].efficiencies++;
@@ -133,6 +136,7 @@ bool tm_average_rows(const tm_record *record, int64_t base, tm_average_filter fi
         const double n = (double)*cases;
         averages[i].median_ns = n > 0 ? exp(totals[i].time / n) : (double)NAN;
         averages[i].ratio = n > 0 ? exp(totals[i].ratio / n) : (double)NAN;
+        averages[i].ratio_half_width = n > 0 ? sqrt(totals[i].variance) / n : (double)NAN;
         averages[i].efficiency =
             totals[i].efficiencies ? exp(totals[i].efficiency / (double)totals[i].efficiencies) : (double)NAN;
     }

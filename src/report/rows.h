@@ -14,16 +14,26 @@ int64_t tm_row_base(const tm_record *record, const char *base);
 /* True if the comma-separated list holds `label`. */
 bool tm_has_label(const char *labels, const char *label);
 
-/* Completed, with a time, and steady: may stand in ratios and averages. NULL is allowed. */
+/* Completed, with a time: may stand in averages. NULL is allowed. */
+bool tm_cell_completed(const tm_record_cell *cell);
+
+/* Completed and steady: may be ranked against another. NULL is allowed. */
 bool tm_cell_ranked(const tm_record_cell *cell);
 
-/* time(base) / time(cell): the run's own paired estimate where it has one, else the quotient of the medians; NaN when
- * one of them is not ranked. `*verdict` gets the verdict's word or "". */
-double tm_cell_ratio(const tm_record *record, const tm_record_cell *cell, const tm_record_cell *base,
-                     const char **verdict);
+/* time(base) / time(cell). */
+typedef struct tm_ratio {
+    double value;        /* NaN when one of them was not completed */
+    double half_width;   /* of the 95 % interval, in logarithms; NaN where none is known */
+    const char *verdict; /* its word, or "" */
+} tm_ratio;
 
+/* The run's own paired estimate where it has one, else the quotient of the medians. */
+tm_ratio tm_cell_ratio(const tm_record *record, const tm_record_cell *cell, const tm_record_cell *base);
+
+/* Geometric means; NaN for none. Efficiencies are clipped at 1. The ratio's half width, in logarithms, is that of
+ * measuring these cases again, not of taking other cases. */
 typedef struct tm_average {
-    double median_ns, efficiency, ratio; /* geometric means; NaN for none; efficiencies are clipped at 1 */
+    double median_ns, efficiency, ratio, ratio_half_width;
 } tm_average;
 
 typedef struct tm_average_filter {

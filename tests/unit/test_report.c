@@ -115,9 +115,10 @@ static void averages_take_common_cases_only(void **state)
     assert_true(tm_average_rows(&record, 1, (tm_average_filter){NULL, 50e3}, got, &cases, &of));
     assert_int_equal(of, 3); /* relu's limit is 45 us at most */
     assert_float_equal(got[0].ratio, 2.0, 1e-9);
-    cells[0].labels = (char *)"QUICK,NO STEADY STATE";
+    cells[0].labels = (char *)"QUICK,NO STEADY STATE"; /* completed all the same */
     assert_true(tm_average_rows(&record, 0, (tm_average_filter){"softmax", 0}, got, &cases, &of));
-    assert_int_equal(cases, 1);
+    assert_int_equal(cases, 2);
+    cells[0].status = TM_CELL_FAILED;
     cells[2].status = TM_CELL_HUNG;
     assert_true(tm_average_rows(&record, 0, (tm_average_filter){"softmax", 0}, got, &cases, &of));
     assert_int_equal(cases, 0);
@@ -204,13 +205,20 @@ static void a_paired_ratio_beats_the_quotient(void **state)
     tm_record_comparison pair = {
         (char *)"softmax/a", (char *)"torch:cpu", (char *)"native:cpu", (char *)"SLOWER", 0.26, 0.25, 0.27, 0.03};
     tm_record record = record_of(cells, 2);
-    const char *verdict;
-    assert_float_equal(tm_cell_ratio(&record, &cells[1], &cells[0], &verdict), 0.25, 1e-12);
-    assert_string_equal(verdict, "");
+    tm_ratio ratio = tm_cell_ratio(&record, &cells[1], &cells[0]);
+    assert_float_equal(ratio.value, 0.25, 1e-12);
+    assert_true(isnan(ratio.half_width));
+    assert_string_equal(ratio.verdict, "");
     record.comparisons = &pair;
     record.comparison_count = 1;
-    assert_float_equal(tm_cell_ratio(&record, &cells[1], &cells[0], &verdict), 0.26, 1e-12);
-    assert_string_equal(verdict, "SLOWER");
+    ratio = tm_cell_ratio(&record, &cells[1], &cells[0]);
+    assert_float_equal(ratio.value, 0.26, 1e-12);
+    assert_float_equal(ratio.half_width, log(0.27 / 0.25) / 2, 1e-12);
+    assert_string_equal(ratio.verdict, "SLOWER");
+    tm_average got[BACKENDS];
+    int64_t cases = 0, of = 0;
+    assert_true(tm_average_rows(&record, 0, (tm_average_filter){NULL, 0}, got, &cases, &of));
+    assert_float_equal(got[1].ratio_half_width, ratio.half_width, 1e-12);
 }
 
 static void rows_stream_aligned(void **state)
