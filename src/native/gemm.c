@@ -14,6 +14,7 @@
 enum { BATCH, M, N, K, WAY, PARTS, KC, PACK, COPY, TILE, BY_COLUMNS, PRIVATE };
 enum { SHARED, BATCHED, SPLIT };
 enum { BLOCK_TILES = 8, L2_FLOATS = 96 * 1024, ROW_PAD = 16, DOT_BLOCK = 8192 };
+enum { LINE = 16, PACK_PANELS = 8, PACK_AHEAD = 8 };
 
 typedef struct product {
     const tm_gemm_kernels *gemm;
@@ -28,6 +29,14 @@ typedef struct product {
     const float *next_a; /* what of A follows the last row, if not another row */
     const float *next_b; /* the block of B in place that follows */
 } product;
+
+/* Rows [begin, end) times columns [first, last). */
+typedef struct block {
+    const float *a; /* the first row */
+    int64_t a_row, begin, end, first, last;
+    const float *soon; /* rows of A, the product's k apart, that will be copied next; or NULL */
+    int64_t soon_begin, soon_end;
+} block;
 
 /* One step's run. */
 typedef struct call {
@@ -46,14 +55,27 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* Panels side by side are filled together, so that rows of B are read in long pieces. */
 void tm_gemm_pack(const float *b, int64_t row, int64_t k, int64_t columns, int32_t nr, float *packed)
 {
-    for (int64_t j = 0; j < columns; j += nr, packed += k * nr) {
-        const size_t width = (size_t)least(nr, columns - j);
+    const int64_t whole = columns / nr * nr;
+    for (int64_t j = 0; j < whole; j += PACK_PANELS * nr) {
+        const int64_t end = least(j + PACK_PANELS * nr, whole);
         for (int64_t p = 0; p < k; p++) {
-            memcpy(packed + p * nr, b + p * row + j, width * sizeof *b);
-            if (width < (size_t)nr) memset(packed + p * nr + width, 0, ((size_t)nr - width) * sizeof *b);
+            const float *from = b + p * row;
+            for (int64_t i = j; i < end; i += LINE) __builtin_prefetch(from + PACK_AHEAD * row + i);
+            for (int64_t panel = j; panel < end; panel += nr) {
+                float *to = packed + panel * k + p * nr;
+                for (int32_t i = 0; i < nr; i += 4) memcpy(to + i, from + panel + i, 4 * sizeof *b);
+            }
         }
+    }
+    if (whole == columns) return;
+    const size_t width = (size_t)(columns - whole);
+    for (int64_t p = 0; p < k; p++) {
+        float *to = packed + whole * k + p * nr;
+        memcpy(to, b + p * row + whole, width * sizeof *b);
+        memset(to + width, 0, ((size_t)nr - width) * sizeof *b);
     }
 }
 
@@ -79,13 +101,25 @@ static void multiply_column(const product *p, int64_t begin, int64_t end)
     }
 }
 
-/* Tiles of rows [begin, end), which are at `a`, times columns [first, last). */
-static void multiply_tiles(const product *p, const float *a, int64_t a_row, int64_t begin, int64_t end, int64_t first,
-                           int64_t last)
+/* Lines [begin, end) of the rows that will be copied next, into the cache. */
+static void fetch_soon(const product *p, const float *soon, int64_t begin, int64_t end)
 {
-    const int64_t rows = end - begin, tiles = (rows + p->tile - 1) / p->tile;
+    if (begin == end) return;
+    const int64_t lines = (p->count + LINE - 1) / LINE;
+    int64_t row = begin / lines, line = begin % lines;
+    for (int64_t i = begin; i < end; i++, line++) {
+        if (line == lines) line = 0, row++;
+        __builtin_prefetch(soon + row * p->k + line * LINE, 0, 2);
+    }
+}
+
+/* One strip of C per tile of rows. */
+static void multiply_tiles(const product *p, const block *at)
+{
+    const int64_t rows = at->end - at->begin, tiles = (rows + p->tile - 1) / p->tile, first = at->first;
+    const int64_t soon = at->soon_end - at->soon_begin;
     const int32_t nr = p->gemm->nr;
-    tm_gemm_strip strip = {.a_row = a_row,
+    tm_gemm_strip strip = {.a_row = at->a_row,
                            .a_step = 1,
                            .segments = 1,
                            .k = p->count,
@@ -93,7 +127,7 @@ static void multiply_tiles(const product *p, const float *a, int64_t a_row, int6
                            .b_row = p->packed ? nr : p->n,
                            .b_panel = p->packed ? p->count * nr : 0,
                            .c_row = p->n,
-                           .columns = last - first,
+                           .columns = at->last - first,
                            .bias = p->bias ? p->bias + first : NULL,
                            .accumulate = p->accumulate,
                            .stream = p->stream};
@@ -102,11 +136,13 @@ static void multiply_tiles(const product *p, const float *a, int64_t a_row, int6
     for (int64_t t = 0; t < tiles; t++) {
         const int64_t from = rows * t / tiles;
         strip.rows = (int32_t)(rows * (t + 1) / tiles - from);
-        strip.a = a + from * a_row;
-        strip.c = p->c + (begin + from) * p->n + first;
-        if (first == 0 && a != p->copy)
-            strip.ahead = p->next_a && t + 1 == tiles ? p->next_a : strip.a + strip.rows * a_row;
-        if (p->next_b && begin == 0) {
+        strip.a = at->a + from * at->a_row;
+        strip.c = p->c + (at->begin + from) * p->n + first;
+        if (first == 0 && !p->copy)
+            strip.ahead = p->next_a && t + 1 == tiles ? p->next_a : strip.a + strip.rows * at->a_row;
+        if (at->soon)
+            fetch_soon(p, at->soon, at->soon_begin + soon * t / tiles, at->soon_begin + soon * (t + 1) / tiles);
+        if (p->next_b && at->begin == 0) {
             strip.more = p->next_b + p->count * p->n * t / tiles;
             strip.more_step = (p->n + tiles - 1) / tiles;
         }
@@ -123,19 +159,24 @@ static void multiply(const product *p, int64_t begin, int64_t end, int64_t first
     }
     const int64_t nr = p->gemm->nr, depth = p->count > 0 ? p->count : 1;
     const int64_t group = p->packed && L2_FLOATS / depth > nr ? L2_FLOATS / depth / nr * nr : nr;
-    const int64_t columns = p->packed ? group : last - first, block = (int64_t)p->tile * BLOCK_TILES;
-    for (int64_t row = begin; row < end; row += block) {
-        const int64_t stop = least(row + block, end);
-        const float *a = p->a + row * p->k + p->begin;
-        int64_t a_row = p->k;
+    const int64_t columns = p->packed ? group : last - first, most = (int64_t)p->tile * BLOCK_TILES;
+    const int64_t lines = (p->count + LINE - 1) / LINE;
+    for (int64_t row = begin; row < end; row += most) {
+        block at = {.a = p->a + row * p->k + p->begin, .a_row = p->k, .begin = row, .end = least(row + most, end)};
+        int64_t soon = 0; /* lines */
         if (p->copy) {
-            a_row = p->count + ROW_PAD;
-            for (int64_t i = 0; i < stop - row; i++)
-                memcpy(p->copy + i * a_row, a + i * p->k, (size_t)p->count * sizeof *a);
-            a = p->copy;
+            at.a_row = p->count + ROW_PAD;
+            for (int64_t i = 0; i < at.end - row; i++)
+                memcpy(p->copy + i * at.a_row, at.a + i * p->k, (size_t)p->count * sizeof *p->a);
+            if (at.end < end) at.soon = at.a + most * p->k, soon = (least(at.end + most, end) - at.end) * lines;
+            at.a = p->copy;
         }
-        for (int64_t j = first; j < last; j += columns)
-            multiply_tiles(p, a, a_row, row, stop, j, least(j + columns, last));
+        for (int64_t j = first; j < last; j += columns) {
+            at.first = j, at.last = least(j + columns, last);
+            at.soon_begin = soon * (j - first) / (last - first);
+            at.soon_end = soon * (at.last - first) / (last - first);
+            multiply_tiles(p, &at);
+        }
     }
 }
 
@@ -340,7 +381,7 @@ tm_status tm_gemm_plan(const tm_planner *planner, tm_step *step, tm_matmul_view 
     choose_way(step, gemm);
 
     const bool large = 4 * b * m * n > planner->llc_bytes / 2;
-    const int64_t most = view.n == 1 ? INT64_MAX / 2 : large ? 1024 : 640;
+    const int64_t most = view.n == 1 ? INT64_MAX / 2 : large || view.n <= gemm->nr ? 1024 : 640;
     const int64_t part = size[WAY] == SPLIT ? (view.k + size[PARTS] - 1) / size[PARTS] : view.k;
     const int64_t blocks = part > 0 ? (part - 1) / most + 1 : 1;
     size[KC] = part > 0 ? up((part + blocks - 1) / blocks, 8) : 8;

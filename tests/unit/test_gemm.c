@@ -76,7 +76,8 @@ static void matmul_ways(tm_isa isa, int32_t threads)
     static const char *const shapes[][2] = {
         {"70x1281", "1281x70"},                            /* three blocks */
         {"150x1024", "1024x200"},                          /* rows a page apart: copied */
-        {"33x1024", "1024x32"},                            /* the same, too narrow for copying */
+        {"130x1300", "1300x330"},                          /* blocks, copied, more panels than are packed together */
+        {"33x1024", "1024x32"},                            /* rows a page apart, too narrow for copying */
         {"8x20001", "20001x9"},                            /* contraction split */
         {"3x9000", "9000x1"},                              /* dot products in blocks */
         {"100x513", "513x1"},     {"2x300", "300x700"},    /* columns divided */

@@ -10,19 +10,37 @@
 #define INLINE   static inline __attribute__((always_inline))
 #define UNROLL   _Pragma("GCC unroll 16")
 #define DOT_ROWS 3
+#define LINE     16 /* floats */
 #ifndef PANEL_VECTORS
 #define PANEL_VECTORS 2 /* of a panel of packed B; no tile may have fewer */
 #endif
+
+/* Each step of k fetches a line of the sixteen rows that come next: 2^run lines of one row, then of the following one.
+ * Memory likes runs of four better than single lines. */
+INLINE const float *line_ahead(const float *ahead, int64_t row, int64_t p, const int run)
+{
+    return ahead + (p >> run & 15) * row + (p & -((int64_t)16 << run)) + (p & ((1 << run) - 1)) * LINE;
+}
 
 /* Rows of A are reached from three pointers five rows apart, so that the addresses fit in registers. */
 INLINE void tile(const tm_gemm_strip *s, const float *b, float *c, const float *bias, const float *ahead, const int R,
                  const int N, const bool partial, tm_mask_lanes mask)
 {
     V sum[TILE_ROWS][8];
-    UNROLL for (int i = 0; i < R; i++) UNROLL for (int v = 0; v < N; v++) sum[i][v] = lanes_set1(0.0f);
+    UNROLL for (int v = 0; v < N; v++)
+    {
+        const V first = !bias                   ? lanes_set1(0.0f)
+                        : partial && v == N - 1 ? lanes_load_part(bias + v * W, mask)
+                                                : lanes_load(bias + v * W);
+        UNROLL for (int i = 0; i < R; i++) sum[i][v] = first;
+    }
+    if (s->accumulate)
+        UNROLL for (int i = 0; i < R; i++) UNROLL for (int v = 0; v < N; v++)
+            __builtin_prefetch(c + i * s->c_row + v * W, 1, 3);
 
     const int64_t row = s->a_row, step = s->a_step, b_row = s->b_row, k = s->k;
     const float *more = s->more;
+    const int run = k < 64 ? 0 : 2;
     for (int64_t g = 0; g < s->segments; g++) {
         const float *a[3];
         for (int j = 0; j < 3; j++) a[j] = s->a + g * s->a_segment + (j * 5 < R ? j * 5 * row : 0);
@@ -46,32 +64,29 @@ INLINE void tile(const tm_gemm_strip *s, const float *b, float *c, const float *
             }
             for (int j = 0; j < 3; j++) a[j] += step;
             b += b_row;
-            /* A line of each row every sixteen steps. */
-            if (ahead) __builtin_prefetch(ahead + (p & 15) * row + (p & ~(int64_t)15), 0, 2);
+            if (ahead) __builtin_prefetch(line_ahead(ahead, row, p, run), 0, 2);
             if (more) __builtin_prefetch(more + p * s->more_step, 0, 2);
         }
     }
 
-    const bool stream = s->stream && !partial && ((uintptr_t)c | (uintptr_t)s->c_row * 4) % (W * sizeof(float)) == 0;
-    UNROLL for (int i = 0; i < R; i++)
-    {
-        UNROLL for (int v = 0; v < N; v++)
+    if (s->accumulate) {
+        UNROLL for (int i = 0; i < R; i++) UNROLL for (int v = 0; v < N; v++)
         {
-            float *to = c + i * s->c_row + v * W;
-            V y = sum[i][v];
-            if (partial && v == N - 1) {
-                if (bias) y = lanes_add(y, lanes_load_part(bias + v * W, mask));
-                if (s->accumulate) y = lanes_add(lanes_load_part(to, mask), y);
-                lanes_store_part(to, y, mask);
-                continue;
-            }
-            if (bias) y = lanes_add(y, lanes_load(bias + v * W));
-            if (s->accumulate) y = lanes_add(lanes_load(to), y);
-            if (stream) {
-                lanes_stream(to, y);
-            } else {
-                lanes_store(to, y);
-            }
+            const float *from = c + i * s->c_row + v * W;
+            sum[i][v] = lanes_add(partial && v == N - 1 ? lanes_load_part(from, mask) : lanes_load(from), sum[i][v]);
+        }
+    }
+    if (s->stream && !partial && ((uintptr_t)c | (uintptr_t)s->c_row * 4) % (W * sizeof(float)) == 0) {
+        UNROLL for (int i = 0; i < R; i++) UNROLL for (int v = 0; v < N; v++)
+            lanes_stream(c + i * s->c_row + v * W, sum[i][v]);
+        return;
+    }
+    UNROLL for (int i = 0; i < R; i++) UNROLL for (int v = 0; v < N; v++)
+    {
+        if (partial && v == N - 1) {
+            lanes_store_part(c + i * s->c_row + v * W, sum[i][v], mask);
+        } else {
+            lanes_store(c + i * s->c_row + v * W, sum[i][v]);
         }
     }
 }
