@@ -22,6 +22,9 @@ size_t tm_probes_usable(const tm_probe **into, size_t capacity)
         if (__builtin_cpu_supports("avx512vnni")) count = add_all(tm_probes_avx512_vnni, into, count, capacity);
     }
 #endif
+#ifdef TM_PROBE_NEON
+    widest = tm_probes_neon;
+#endif
     if (widest != tm_probes_portable && count < capacity) into[count++] = &tm_probes_portable[0];
     return add_all(widest, into, count, capacity);
 }

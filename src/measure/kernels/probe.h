@@ -29,7 +29,7 @@ typedef struct tm_probe {
 } tm_probe;
 
 extern const tm_probe tm_probes_portable[], tm_probes_avx2[], tm_probes_avx512[], tm_probes_avx512_bf16[],
-    tm_probes_avx512_vnni[];
+    tm_probes_avx512_vnni[], tm_probes_neon[];
 
 /* Copies the probes worth trying on this CPU into `into`: the widest instruction set's, and the C library's copy. */
 size_t tm_probes_usable(const tm_probe **into, size_t capacity);
