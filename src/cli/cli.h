@@ -52,6 +52,9 @@ int tm_cli_cases(const tm_options *options, const tm_words *words, tm_case_list 
  * there are several, else `*threads` gets the one (0: none given). The caller frees. Complains. */
 int tm_cli_backends(const tm_options *options, tm_backend_spec **into, int32_t *count, int32_t *threads);
 
+/* `run kernels [PATTERN]`: --isa, --format, --output, --color, --quiet. */
+int tm_cli_run_kernels(const tm_options *options);
+
 /* "1,2,4" -> counts (at most `capacity`). Complains. */
 int tm_cli_threads(const char *list, int32_t *into, int capacity, int *count);
 

@@ -223,6 +223,16 @@ static int measure(const tm_options *options, tm_run_options *run)
 
 int tm_cmd_run(const tm_options *options)
 {
+    if (options->arguments.count && strcmp(options->arguments.items[0], "kernels") == 0) {
+        return tm_cli_run_kernels(options);
+    }
+    if (options->isa) { /* as TENSORMARK_ISA, which is the same option */
+        if (strchr(options->isa, ',')) {
+            return tm_cli_complain(TM_EXIT_USAGE,
+                                   "--isa: one instruction set; for several: --backends native+isa=A,native+isa=B");
+        }
+        if (setenv("TENSORMARK_ISA", options->isa, 1) != 0) return tm_cli_complain(TM_EXIT_FAILED, "out of memory");
+    }
     invocation one = {0};
     tm_run_options run = {0};
     int result = prepare(options, &one, &run);

@@ -46,6 +46,13 @@ refused "one run at a time" show a b
 refused "no results there yet" show
 refused "no results there yet" run --resume
 refused "from the run itself" run --resume --seed 3
+refused "no kernel's name matches" run kernels '^nothing'
+refused "run kernels: '('" run kernels '('
+refused "run kernels takes one pattern" run kernels relu tanh
+refused "run kernels takes one pattern" run kernels --quick
+refused "run kernels: --format is md, csv or json" run kernels --format jsonl
+refused "--isa sse9: no such instruction set" run kernels --isa portable,sse9
+refused "--isa: one instruction set" run relu/100 --isa portable,avx2
 refused "limits: --format is md or json" limits --format csv
 refused "limits takes options only" limits now
 refused "'fish' is not bash" help --completion fish

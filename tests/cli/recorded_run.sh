@@ -89,8 +89,32 @@ limits = {one["threads"]: one for one in record["machine"]["facts"]["limits"]}
 assert {1, 2, 3} <= set(limits) and all(one["f32_gflops"] > 0 for one in limits.values()), limits
 assert [(b["threads"], b["options"]) for b in record["backends"]] == [(1, "isa=portable"), (2, "isa=portable"), (3, "")]
 END
+works run relu/1000 --backends native --isa portable --quick --quiet --db r.db
+grep -q "^- backend native:cpu: tensormark [^ ]* portable" out || fail "--isa is not obeyed"
 works run relu/1000 --backends native+isa=sse9 --quick --quiet --db r.db
 holds out "UNSUPPORTED: native+isa=sse9: no such instruction set (portable"
+
+# Kernels alone: every output right, every row with its limit.
+works run kernels '^(sum|gemm)_f32' --isa portable
+holds out "| sum_f32 "
+holds out "| gemm_f32 strip |"
+! grep -q "INVALID\|nan\|relu" out || fail "kernels: $(cat out)"
+works run kernels '^sum_f32' --format json
+python3 - out <<'END' || fail "kernels in JSON"
+import json, sys
+record = json.load(open(sys.argv[1]))
+assert record["schema"] == "tensormark.kernels/1" and record["limits"]["l1_gbs"] > 0
+rows = record["kernels"]
+assert {r["data_in"] for r in rows if r["isa"] == "portable"} == {"L1", "L2", "memory"}, rows
+for r in rows:
+    assert r["status"] == "OK" and 0 < r["min_ns"] <= r["median_ns"] <= r["p95_ns"], r
+    assert abs(r["efficiency"] - r["limit_ns"] / r["median_ns"]) < 1e-9, r
+END
+works run kernels '^sum_f32' --isa portable --format csv
+python3 -c 'import csv; rows = list(csv.reader(open("out"))); assert len(rows) == 4 and {len(r) for r in rows} == {16}, rows' ||
+    fail "kernels in CSV"
+TENSORMARK_ISA=portable works run kernels '^sum_f32' --format csv
+[ "$(wc -l <out)" -eq 4 ] || fail "TENSORMARK_ISA does not choose the kernels"
 
 # What handing work to the engine's threads costs.
 works limits --threads 1,2 --format json
