@@ -16,9 +16,11 @@
 typedef struct block_value {
     bool narrow;   /* 16-bit in memory */
     bool buffered; /* in the member's memory */
+    bool raw;      /* bfloat16 in memory, and so read or written by every step */
     int32_t alias; /* shares the place of this earlier value; itself if it has its own */
     size_t at;     /* buffered: from the start of the member's memory; panels: of the shared memory */
     tm_panels panels;
+    bool dot; /* panels: of bfloat16 */
 } block_value;
 
 /* Whole blocks, and the last one. */
@@ -125,7 +127,7 @@ static void run_block(const blocks_run *run, const tm_frame *frame, void **point
         }
         steps[stage].run(&steps[stage], frame);
         const int32_t result = steps[stage].result;
-        if (group->value[result].kept && blocks->value[result].narrow)
+        if (group->value[result].kept && blocks->value[result].narrow && !blocks->value[result].raw)
             store(run, result, first, items, pointer[result]);
     }
 }
@@ -175,11 +177,12 @@ static int32_t local_operand(const tm_group *group, const tm_graph *graph, const
 }
 
 /* The value as a step of `items` items sees it. */
-static tm_shape shape_of(const tm_graph *graph, const tm_group *group, int32_t i, int64_t items)
+static tm_shape shape_of(const tm_graph *graph, const tm_blocks *blocks, int32_t i, int64_t items)
 {
+    const tm_group *group = &blocks->group;
     const tm_group_value *entry = &group->value[i];
     tm_shape shape = graph->shape[entry->value];
-    if (is_narrow(shape.dtype)) shape.dtype = TM_F32;
+    if (is_narrow(shape.dtype) && !blocks->value[i].raw) shape.dtype = TM_F32;
     if (entry->role == TM_ROLE_WHOLE || entry->role == TM_ROLE_PANELS) return shape;
     const int32_t off = group->lead - 1;
     for (int32_t d = 1; d + off < shape.rank; d++) shape.dim[d] = shape.dim[d + off];
@@ -204,7 +207,7 @@ static tm_status plan_steps(const tm_planner *planner, tm_blocks *blocks, int si
     tm_planner inner = *planner;
     inner.pool = NULL;
     inner.llc_bytes = INFINITY; /* what streams is decided for the whole */
-    for (int32_t i = 0; i < group->values; i++) blocks->shape[size][i] = shape_of(planner->graph, group, i, items);
+    for (int32_t i = 0; i < group->values; i++) blocks->shape[size][i] = shape_of(planner->graph, blocks, i, items);
     for (int32_t stage = 0; stage < group->nodes; stage++) {
         const int32_t index = group->node[stage];
         tm_step *step = &blocks->step[size][stage];
@@ -240,8 +243,45 @@ static void set_values(const tm_graph *graph, tm_blocks *blocks, const tm_kernel
                           (entry->role == TM_ROLE_MADE && (value->narrow || !entry->kept));
         if (entry->role != TM_ROLE_PANELS) continue;
         value->panels = (tm_panels){.k = shape->dim[0], .n = shape->dim[1], .dtype = shape->dtype};
+        value->dot = tm_panels_dot(kernels, &value->panels);
         value->at = blocks->shared_bytes;
         blocks->shared_bytes += tm_scratch_size(tm_panels_bytes(kernels, &value->panels));
+    }
+}
+
+/* The panels that the node multiplies with as bfloat16, or NULL. */
+static const tm_panels *dot_panels(const tm_graph *graph, const tm_blocks *blocks, const tm_kernels *kernels,
+                                   int32_t stage)
+{
+    const tm_node *node = &graph->node[blocks->group.node[stage]];
+    if (!tm_node_is_product(graph, node)) return NULL;
+    const tm_panels *panels = &blocks->value[local_operand(&blocks->group, graph, node, 1)].panels;
+    return tm_panels_dot(kernels, panels) ? panels : NULL;
+}
+
+/* Rows that only such products read, and results of them that nobody else in the group reads, need no float32. */
+static void set_raw(const tm_graph *graph, tm_blocks *blocks, const tm_kernels *kernels)
+{
+    const tm_group *group = &blocks->group;
+    for (int32_t i = 0; i < group->values; i++) {
+        const tm_group_value *entry = &group->value[i];
+        block_value *value = &blocks->value[i];
+        if (graph->shape[entry->value].dtype != TM_BF16) continue;
+        if (entry->role == TM_ROLE_MADE) {
+            const tm_panels *panels = dot_panels(graph, blocks, kernels, entry->from);
+            value->raw = entry->kept && entry->to == entry->from && panels != NULL && tm_panels_whole(panels);
+        }
+        if (entry->role == TM_ROLE_ROWS) {
+            value->raw = true;
+            for (int32_t stage = 0; stage < group->nodes; stage++) {
+                const tm_node *node = &graph->node[group->node[stage]];
+                for (int32_t k = 0; k < node->operands; k++) {
+                    if (local_operand(group, graph, node, k) != i) continue;
+                    value->raw = value->raw && dot_panels(graph, blocks, kernels, stage) != NULL;
+                }
+            }
+        }
+        if (value->raw) value->buffered = false;
     }
 }
 
@@ -295,8 +335,9 @@ static void count_uses(const tm_planner *planner, const tm_blocks *blocks, tm_st
     for (int32_t i = 0; i < group->values; i++) {
         const bool bf16 = planner->graph->shape[group->value[i].value].dtype == TM_BF16;
         const tm_role role = group->value[i].role;
-        if (!blocks->value[i].narrow || role == TM_ROLE_WHOLE) continue;
-        if (role == TM_ROLE_ROWS || role == TM_ROLE_PANELS)
+        if (!blocks->value[i].narrow || blocks->value[i].raw || role == TM_ROLE_WHOLE) continue;
+        const bool panels = role == TM_ROLE_PANELS && !tm_panels_dot(planner->kernels, &blocks->value[i].panels);
+        if (role == TM_ROLE_ROWS || panels)
             bf16 ? TM_USE(planner, step, f32_from_bf16) : TM_USE(planner, step, f32_from_f16);
         if (group->value[i].kept) bf16 ? TM_USE(planner, step, bf16_from_f32) : TM_USE(planner, step, f16_from_f32);
     }
@@ -313,6 +354,7 @@ tm_status tm_blocks_plan(const tm_planner *planner, const tm_group *group, tm_st
     tm_status status = TM_OK;
     if (blocks->pointer == NULL) status = tm_fail_memory(error, "a plan");
     set_values(planner->graph, blocks, planner->kernels);
+    set_raw(planner->graph, blocks, planner->kernels);
     share_places(planner->graph, blocks);
     const int64_t whole = group->block < group->items ? group->block : group->items, last = group->items % group->block;
     blocks->group.block = whole;
@@ -331,6 +373,19 @@ tm_status tm_blocks_plan(const tm_planner *planner, const tm_group *group, tm_st
     count_uses(planner, blocks, step);
     *into = blocks;
     return TM_OK;
+}
+
+bool tm_blocks_dot(const tm_blocks *blocks, bool *rounds)
+{
+    bool dot = false;
+    for (int32_t stage = 0; stage < blocks->group.nodes; stage++) {
+        const tm_step *step = &blocks->step[WHOLE][stage];
+        if (step->node.operands < 2 || blocks->group.value[step->node.operand[1]].role != TM_ROLE_PANELS) continue;
+        if (!blocks->value[step->node.operand[1]].dot) continue;
+        dot = true;
+        *rounds = *rounds || blocks->group.value[step->node.operand[0]].role == TM_ROLE_MADE;
+    }
+    return dot;
 }
 
 bool tm_blocks_read(const tm_blocks *blocks, int32_t value)

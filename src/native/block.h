@@ -12,6 +12,9 @@ tm_status tm_blocks_plan(const tm_planner *planner, const tm_group *group, tm_st
                          tm_error *error);
 /* Does the group read rows of `value` from memory? */
 bool tm_blocks_read(const tm_blocks *blocks, int32_t value);
+/* Does it multiply bfloat16 numbers, which counts subnormal ones as zero? `rounds` is set if it rounds results of the
+ * group for that. */
+bool tm_blocks_dot(const tm_blocks *blocks, bool *rounds);
 void tm_blocks_free(tm_blocks *blocks);
 
 #endif

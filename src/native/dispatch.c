@@ -7,11 +7,13 @@
 
 /* The folders that kernels/CMakeLists.txt builds for a processor; the symbols of the others do not exist. */
 #if defined(__x86_64__)
-#define WHERE_BUILT_avx2(code)   code
-#define WHERE_BUILT_avx512(code) code
+#define WHERE_BUILT_avx2(code)        code
+#define WHERE_BUILT_avx512(code)      code
+#define WHERE_BUILT_avx512_bf16(code) code
 #else
 #define WHERE_BUILT_avx2(code)
 #define WHERE_BUILT_avx512(code)
+#define WHERE_BUILT_avx512_bf16(code)
 #endif
 #if defined(__aarch64__)
 #define WHERE_BUILT_neon(code) code

@@ -207,7 +207,8 @@ done:
 
 static void engine_declared(const tm_program *program, tm_declared *into)
 {
-    *into = (tm_declared){.rounds_between_ops = tm_plan_rounds_between_ops(program->plan) ? 1 : 0};
+    *into = (tm_declared){.rounds_between_ops = tm_plan_rounds_between_ops(program->plan) ? 1 : 0,
+                          .flushes_denormals = tm_plan_flushes(program->plan) ? 1 : 0};
 }
 
 static tm_status place(tm_program *program, tm_error *error)

@@ -11,7 +11,7 @@
 
 static _Atomic uint64_t calls[TM_ISA_COUNT];
 
-static const char *const names[TM_ISA_COUNT] = {"portable", "avx2", "avx512", "neon"};
+static const char *const names[TM_ISA_COUNT] = {"portable", "avx2", "avx512", "avx512_bf16", "neon"};
 
 const char *tm_isa_name(tm_isa isa)
 {
@@ -36,10 +36,10 @@ bool tm_isa_available(tm_isa isa)
     /* Every CPU with AVX2 has F16C too; not every compiler can ask for it. */
     const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
     if (isa == TM_ISA_avx2) return avx2;
-    if (isa == TM_ISA_avx512) {
-        return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    }
+    const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if (isa == TM_ISA_avx512) return avx512;
+    if (isa == TM_ISA_avx512_bf16) return avx512 && __builtin_cpu_supports("avx512bf16");
 #elif defined(__aarch64__)
     if (isa == TM_ISA_neon) return true; /* part of every such CPU */
 #endif

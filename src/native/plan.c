@@ -252,6 +252,9 @@ static tm_status fill(tm_plan *plan, bool fuse, tm_error *error)
         status = tm_fail_memory(error, "a plan");
     if (status == TM_OK) status = add_steps(&progress, fuse, error);
     if (status == TM_OK) plan->rounds = rounds_between(plan);
+    for (int32_t i = 0; status == TM_OK && i < plan->steps; i++) {
+        if (plan->blocks[i] != NULL && tm_blocks_dot(plan->blocks[i], &plan->rounds)) plan->flushes = true;
+    }
     if (status == TM_OK) status = tm_plan_layout(plan, error);
     free(progress.wide);
     free(progress.taken);
@@ -323,6 +326,11 @@ void tm_plan_run(const tm_plan *plan, int32_t first_slot, int64_t count)
 bool tm_plan_rounds_between_ops(const tm_plan *plan)
 {
     return plan->rounds;
+}
+
+bool tm_plan_flushes(const tm_plan *plan)
+{
+    return plan->flushes;
 }
 
 int32_t tm_plan_fused_nodes(const tm_plan *plan)

@@ -98,6 +98,9 @@ void tm_plan_poison(const tm_plan *plan);
 /* Some 16-bit intermediate is rounded to its dtype between two ops. */
 bool tm_plan_rounds_between_ops(const tm_plan *plan);
 
+/* Some step counts subnormal numbers as zero. */
+bool tm_plan_flushes(const tm_plan *plan);
+
 /* Nodes that are executed together with others. */
 int32_t tm_plan_fused_nodes(const tm_plan *plan);
 

@@ -33,7 +33,7 @@ struct tm_plan {
     size_t slot_bytes, results_at, scratch_at, scratch_bytes, total_bytes, offset;
     uint64_t uses[TM_ISA_COUNT];
     int32_t steps, slots, fused;
-    bool rounds;
+    bool rounds, flushes;
 };
 
 /* A frame as the conversions see it: with the 16-bit data as well. */

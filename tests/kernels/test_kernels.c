@@ -412,6 +412,7 @@ static void test_narrow(const kernel_case *c)
     }
 }
 
+#include "kernel_test_bf16.h"
 #include "kernel_test_contraction.h"
 #include "kernel_test_rows.h"
 
@@ -433,7 +434,8 @@ static const kernel_case cases[] = {
              : test_accumulate, tm_widen_kernel                                                                        \
              : test_widen, tm_narrow_kernel                                                                            \
              : test_narrow, tm_gemm_kernels                                                                            \
-             : test_gemm, tm_conv_planar_kernel                                                                        \
+             : test_gemm, tm_gemm_bf16_kernels                                                                         \
+             : test_gemm_bf16, tm_conv_planar_kernel                                                                   \
              : test_conv_planar, tm_deinterleave_kernel                                                                \
              : test_deinterleave, tm_copy_rows_kernel                                                                  \
              : test_copy_rows, tm_gather_rows_kernel                                                                   \

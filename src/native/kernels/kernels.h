@@ -138,7 +138,39 @@ typedef void (*tm_gather_rows_kernel)(const float *table, int64_t table_rows, co
 typedef void (*tm_scatter_rows_kernel)(const float *x, const int64_t *index, int64_t rows, int64_t length, float *y,
                                        int64_t first, int64_t last);
 
-typedef enum tm_isa { TM_ISA_portable = 0, TM_ISA_avx2 = 1, TM_ISA_avx512 = 2, TM_ISA_neon = 3, TM_ISA_COUNT } tm_isa;
+/* C (rows x columns) = A B [+ bias] [+ C] of bfloat16 matrices, summed in float32; subnormal numbers may count as zero.
+ * Strides are in elements. B is packed in panels of nr columns, b_panel elements apart. */
+typedef struct tm_gemm_bf16_strip {
+    const uint16_t *a;
+    int64_t a_row, k;
+    const uint16_t *b;
+    int64_t b_panel;
+    void *c; /* bfloat16 if `narrow`, else float32 */
+    int64_t c_row;
+    int32_t rows; /* 1..mr */
+    int64_t columns;
+    const float *bias; /* one per column, or NULL */
+    bool narrow;
+    bool accumulate; /* not with `narrow` */
+    bool stream;     /* only with `narrow` */
+} tm_gemm_bf16_strip;
+
+/* pack: k rows of B, `row` elements apart, of which `columns` count, as panels of (k + 1) / 2 * 2 * nr elements: for
+ * every pair of rows nr pairs, padded with zeros. */
+typedef struct tm_gemm_bf16_kernels {
+    int32_t mr, nr;
+    void (*strip)(const tm_gemm_bf16_strip *);
+    void (*pack)(const uint16_t *b, int64_t row, int64_t k, int64_t columns, uint16_t *packed);
+} tm_gemm_bf16_kernels;
+
+typedef enum tm_isa {
+    TM_ISA_portable = 0,
+    TM_ISA_avx2 = 1,
+    TM_ISA_avx512 = 2,
+    TM_ISA_avx512_bf16 = 3,
+    TM_ISA_neon = 4,
+    TM_ISA_COUNT
+} tm_isa;
 
 typedef struct tm_kernels {
 #define TM_SLOT(name, type) type name;
@@ -153,7 +185,10 @@ typedef struct tm_kernels {
 /* Prototypes of every kernel. Slots are function pointers, or a struct of them (a gemm): then the kernel is a constant.
  */
 #define TM_KERNEL_TYPE(type)                                                                                           \
-    __typeof__(*_Generic((type *)0, tm_gemm_kernels * : (const tm_gemm_kernels *)0, default : *(type *)0))
+    __typeof__(*_Generic((type *)0, tm_gemm_kernels *                                                                  \
+                         : (const tm_gemm_kernels *)0, tm_gemm_bf16_kernels *                                          \
+                         : (const tm_gemm_bf16_kernels *)0, default                                                    \
+                         : *(type *)0))
 #define TM_SLOT(name, type) extern TM_KERNEL_TYPE(type) tm_##name##__portable;
 #include "kernels.def"
 #define TM_KERNEL(name, isa) extern __typeof__(tm_##name##__portable) tm_##name##__##isa;
