@@ -80,11 +80,12 @@ static void test_gather_rows(const kernel_case *c)
 
 static void test_scatter_rows(const kernel_case *c)
 {
-    for (size_t s = 0; s < COUNT(row_lengths) * 6; s++) {
-        const int64_t length = row_lengths[s / 6], first = s & 1 ? 3 : 0, last = 11, rows = (int64_t)(s % 6) * 9;
+    for (size_t s = 0; s < COUNT(row_lengths) * 12; s++) {
+        const int64_t length = row_lengths[s / 12], first = s & 1 ? 3 : 0, last = s & 4 ? 1003 : 11;
+        const int64_t rows = (int64_t)(s % 6) * 9;
         const int64_t n = (last - first) * length;
         const value_kind kind = s & 2 ? SPECIAL : NORMAL;
-        guarded x = guarded_values(rows * length, kind, s), index = some_indices(rows, 13, s);
+        guarded x = guarded_values(rows * length, kind, s), index = some_indices(rows, last + 2, s);
         guarded y = guarded_values(n, kind, 7), want = guarded_values(n, kind, 7);
         KERNEL(tm_scatter_rows_kernel, c->portable)(x.data, index.data, rows, length, want.data, first, last);
         KERNEL(tm_scatter_rows_kernel, c->tried)(x.data, index.data, rows, length, y.data, first, last);

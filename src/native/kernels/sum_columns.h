@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { SUM_STRIP = 2048, SUM_CLOSE = 1024 };
+enum { SUM_STRIP = 4096, SUM_CLOSE = 1024 };
 
 static inline void sum_add(double *sum, V v)
 {

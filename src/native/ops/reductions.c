@@ -45,21 +45,30 @@ static void item_share(const reduce_work *work, int32_t member, int32_t members,
     tm_share(size[OUTER] * size[PIECES] * size[STRIPS], 1, member, members, begin, end);
 }
 
+/* Rows that are one piece each follow one another: items of this kind need no locating. */
+static bool plain_rows(const reduce_work *work)
+{
+    return work->step->size[INNER] == 1 && work->step->size[PIECES] == 1;
+}
+
 static void sum_body(void *context, int32_t member, int32_t members)
 {
     const reduce_work *work = context;
     const tm_kernels *kernels = work->frame->kernels;
-    const int64_t inner = work->step->size[INNER];
+    const int64_t inner = work->step->size[INNER], length = work->step->size[LENGTH];
     const bool whole = work->step->size[PIECES] == 1;
     int64_t begin, end;
     item_share(work, member, members, &begin, &end);
+    if (plain_rows(work)) {
+        for (int64_t r = begin; r < end; r++)
+            ((float *)work->result)[r] = (float)kernels->sum_f32(work->x + r * length, length);
+        return;
+    }
     for (int64_t i = begin; i < end; i++) {
         const reduce_item item = locate(work, i);
         if (inner > 1) {
             float *y = (float *)(whole ? work->result : work->part) + item.to;
             kernels->sum_columns_f32(item.x, y, item.length, inner, item.columns);
-        } else if (whole) {
-            ((float *)work->result)[item.to] = (float)kernels->sum_f32(item.x, item.length);
         } else {
             ((double *)work->part)[item.to] = kernels->sum_f32(item.x, item.length);
         }
@@ -94,10 +103,14 @@ static void argmax_body(void *context, int32_t member, int32_t members)
 {
     const reduce_work *work = context;
     const tm_kernels *kernels = work->frame->kernels;
-    const int64_t inner = work->step->size[INNER];
+    const int64_t inner = work->step->size[INNER], length = work->step->size[LENGTH];
     int64_t *y = work->step->size[PIECES] == 1 ? work->result : work->part;
     int64_t begin, end;
     item_share(work, member, members, &begin, &end);
+    if (plain_rows(work)) {
+        for (int64_t r = begin; r < end; r++) y[r] = kernels->argmax_f32(work->x + r * length, length);
+        return;
+    }
     for (int64_t i = begin; i < end; i++) {
         const reduce_item item = locate(work, i);
         if (inner > 1) {
@@ -140,7 +153,7 @@ static void run_argmax(const tm_step *step, const tm_frame *frame)
  * few strips to go round: partial results of columns cost memory. */
 static void plan_reduction(const tm_planner *planner, tm_step *step, tm_axis_view view)
 {
-    enum { ROW_PIECE = 65536, COLUMN_PIECE = 4096, COLUMNS = 2048, ENOUGH_STRIPS = 64, LONGEST = 1 << 30 };
+    enum { ROW_PIECE = 65536, COLUMN_PIECE = 4096, COLUMNS = 4096, ENOUGH_STRIPS = 64, LONGEST = 1 << 30 };
     const bool empty = view.outer == 0 || view.inner == 0;
     const int64_t strips = empty || view.inner == 1 ? 1 : (view.inner + COLUMNS - 1) / COLUMNS;
     int64_t piece = ROW_PIECE;

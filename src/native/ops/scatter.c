@@ -1,15 +1,15 @@
 /* scatter, scatter_sum, scatter_max into a table of zeros. The result never depends on the number of threads.
  *
- * scatter: the last row of a repeated index wins. Indices are read from the end until every row of the table has its
- * winner; then the table is a gather of the winners (a row without one is zeros). scatter_sum and scatter_max, small
- * table: the source is cut into a number of parts that follows from the shape alone, each with a private table; these
- * are merged in order. This also keeps sums short, for accuracy. Large table: members own ranges of the table, and each
- * goes through all indices. Indices outside the table are passed over. */
+ * scatter: the last row of a repeated index wins. Few sources are copied in order over zeros. Many: every row's winner
+ * is found first; then the table is a gather of the winners (a row without one is zeros). scatter_sum and scatter_max,
+ * small table: the source is cut into a number of parts that follows from the shape alone, each with a private table;
+ * these are merged in order. This also keeps sums short, for accuracy. Large table: members own ranges of the table,
+ * and each goes through all indices. Indices outside the table are passed over. */
 #include "native/ops/step_support.h"
 
 #include <string.h>
 
-enum { SOURCES, ROWS, LENGTH, PARTS };
+enum { SOURCES, ROWS, LENGTH, PARTS, FEW };
 enum { MOST_PARTS = 16, PRIVATE_FLOATS = 64 * 1024 };
 
 typedef struct scatter_work {
@@ -35,12 +35,21 @@ static scatter_work make_work(const tm_step *step, const tm_frame *frame)
                           .winner = frame->scratch};
 }
 
+/* In order, which needs no branch, unless rows are so few that most sources are beaten: then from the end, until every
+ * row has its winner. */
 static void find_winners(const scatter_work *work)
 {
-    const int64_t rows = work->step->size[ROWS];
+    const int64_t rows = work->step->size[ROWS], sources = work->step->size[SOURCES];
     for (int64_t r = 0; r < rows; r++) work->winner[r] = -1;
+    if (sources <= 8 * rows) {
+        for (int64_t e = 0; e < sources; e++) {
+            const int64_t row = work->index[e];
+            if ((uint64_t)row < (uint64_t)rows) work->winner[row] = e;
+        }
+        return;
+    }
     int64_t wanted = rows;
-    for (int64_t e = work->step->size[SOURCES] - 1; e >= 0 && wanted > 0; e--) {
+    for (int64_t e = sources - 1; e >= 0 && wanted > 0; e--) {
         const int64_t row = work->index[e];
         if ((uint64_t)row >= (uint64_t)rows || work->winner[row] >= 0) continue;
         work->winner[row] = e;
@@ -58,10 +67,35 @@ static void winners_body(void *context, int32_t member, int32_t members)
                                    end - begin, length, work->step->stream);
 }
 
+static void zeros_body(void *context, int32_t member, int32_t members)
+{
+    const scatter_work *work = context;
+    int64_t begin, end;
+    tm_share(work->step->size[ROWS] * work->step->size[LENGTH], 16, member, members, &begin, &end);
+    memset(work->y + begin, 0, (size_t)(end - begin) * sizeof(float));
+}
+
+/* Far fewer sources than rows: zeros, and then every source in order. */
+static void scatter_few(scatter_work *work, tm_pool *pool)
+{
+    const int64_t *size = work->step->size, length = size[LENGTH];
+    tm_pool_run(pool, work->step->members, zeros_body, work);
+    for (int64_t e = 0; e < size[SOURCES]; e++) {
+        const int64_t row = work->index[e];
+        if ((uint64_t)row >= (uint64_t)size[ROWS]) continue;
+        work->kernels->copy_rows_f32(work->source + e * length, length, work->y + row * length, length, 1, length,
+                                     false);
+    }
+}
+
 static void run_scatter(const tm_step *step, const tm_frame *frame)
 {
     scatter_work work = make_work(step, frame);
     if (step->size[ROWS] == 0 || step->size[LENGTH] == 0) return;
+    if (step->size[FEW] != 0) {
+        scatter_few(&work, frame->pool);
+        return;
+    }
     find_winners(&work);
     tm_pool_run(frame->pool, step->members, winners_body, &work);
 }
@@ -146,7 +180,12 @@ tm_status tm_plan_scatter(const tm_planner *planner, tm_step *step, tm_error *er
     step->members = tm_pool_members_for(planner->pool, 2 * tm_step_bytes(step, step->result), 0);
     step->scratch_bytes = (size_t)step->size[ROWS] * sizeof(int64_t);
     step->run = run_scatter;
-    TM_USE(planner, step, gather_rows_f32);
+    step->size[FEW] = step->size[SOURCES] <= step->size[ROWS] / 4;
+    if (step->size[FEW] != 0) {
+        TM_USE(planner, step, copy_rows_f32);
+    } else {
+        TM_USE(planner, step, gather_rows_f32);
+    }
     return TM_OK;
 }
 
