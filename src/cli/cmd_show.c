@@ -25,6 +25,9 @@ int tm_cmd_show(const tm_options *options)
     tm_error error = {""};
     tm_record *record = NULL;
     if (options->arguments.count > 1) return tm_cli_complain(TM_EXIT_USAGE, "show: one run at a time");
+    if (options->efficiency && options->format && strcmp(options->format, "md") != 0) {
+        return tm_cli_complain(TM_EXIT_USAGE, "show --efficiency: --format is md");
+    }
     const tm_status status = tm_cli_database(options, database, sizeof database, &error);
     if (status != TM_OK) return tm_cli_error(status, &error);
     const char *prefix = options->arguments.count ? options->arguments.items[0] : NULL;

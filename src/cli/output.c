@@ -78,7 +78,9 @@ int tm_cli_show(const tm_options *options, const tm_record *record)
         .color = !to_file && tm_cli_color(options, STDOUT_FILENO), .samples = options->samples, .base = options->base};
     const char *format = or_md(options->format);
     tm_text text = {0};
-    if (strcmp(format, "csv") == 0)
+    if (options->efficiency)
+        tm_report_efficiency(record, &style, &text);
+    else if (strcmp(format, "csv") == 0)
         tm_report_csv(record, &style, &text);
     else if (strcmp(format, "json") == 0)
         tm_report_json(record, &style, &text);

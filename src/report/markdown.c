@@ -273,7 +273,7 @@ static bool used_by_backend(const tm_record *record, int64_t threads)
 }
 
 /* Limits belong to a number of threads: a line for each that a backend of this run has. Older records have one. */
-static void add_limits(const tm_record *record, tm_text *into)
+void tm_report_limits(const tm_record *record, tm_text *into)
 {
     static const char *const keys[LIMITS] = {"read_gbs", "copy_gbs",   "l1_gbs",      "l2_gbs",
                                              "llc_gbs",  "f32_gflops", "bf16_gflops", "i8_gops"};
@@ -340,7 +340,7 @@ static void add_caption(const tm_record *record, tm_text *into)
                    (double)record->machine.memory_bytes / 1e9);
     tm_markdown_add(into, tm_report_text(record->machine.os));
     tm_text_add(into, "\n");
-    add_limits(record, into);
+    tm_report_limits(record, into);
     add_backends(record, into);
 }
 

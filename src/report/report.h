@@ -19,6 +19,10 @@ void tm_report_csv(const tm_record *record, const tm_report_style *style, tm_tex
 void tm_report_json(const tm_record *record, const tm_report_style *style, tm_text *into);  /* tensormark.run/1 */
 void tm_report_jsonl(const tm_record *record, const tm_report_style *style, tm_text *into); /* a cell per line */
 
+/* A table to be kept as a page: a row per case with its limit, time and share of the limit per backend; its head says
+ * how to make it again, and on which machine it was measured. */
+void tm_report_efficiency(const tm_record *record, const tm_report_style *style, tm_text *into);
+
 /* One row of the detailed table, for showing cells as they come; `header` gives the lines above the first. */
 void tm_report_row_header(const tm_record *record, const tm_report_style *style, tm_text *into);
 void tm_report_row(const tm_record *record, const tm_report_style *style, const char *case_id, tm_text *into);

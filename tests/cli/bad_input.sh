@@ -43,6 +43,7 @@ refused "not a regular file" run "$scratch"
 refused "list: 'everything' is not one of" list everything
 refused "takes no more words" list ops softmax
 refused "one run at a time" show a b
+refused "show --efficiency: --format is md" show --efficiency --format json
 refused "no results there yet" show
 refused "no results there yet" run --resume
 refused "from the run itself" run --resume --seed 3

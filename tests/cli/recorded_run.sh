@@ -81,6 +81,10 @@ done
 [ "$(grep -c '^- limits measured, [123] threads\?: memory read' out)" -eq 3 ] || fail "not limits of 3 thread counts"
 holds out "- backend native:cpu+isa=portable+threads=1: tensormark $("$program" --version | sed 's/.* //') portable, "
 grep -q "isa=portable+threads=1: .*, 1 thread$" out || fail "the table does not say how many threads"
+works show --db r.db --efficiency
+holds out "    tensormark run relu/1000/f32 --backends native:cpu+isa=portable"
+holds out "    tensormark show --db efficiency.db --efficiency -o docs/efficiency.md"
+grep -q "^| relu/1000/f32  *| *[0-9.]* [nu]s llc-copy | .* % |$" out || fail "no row of efficiencies: $(cat out)"
 works show --db r.db --format json
 python3 - out <<'END' || fail "a thread sweep in JSON"
 import json, sys

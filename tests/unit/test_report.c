@@ -373,6 +373,40 @@ static void failing_allocations_are_noticed(void **state)
     tm_text_free(&whole);
 }
 
+/* Every case with its limit, failures by their status, and a head that can be followed; limits of each thread count. */
+static void efficiency_is_a_page(void **state)
+{
+    (void)state;
+    tm_record_cell cells[] = {cell("softmax/a", "softmax", 0, 1e6, 0.5), cell("softmax/a", "softmax", 1, 4e6, 0.125),
+                              cell("sum/b", "sum", 0, 1e3, 1.2), cell("sum/b", "sum", 1, 1e3, 1.2)};
+    cells[3].status = TM_CELL_INVALID;
+    tm_record record = record_of(cells, 4);
+    record.command = (char *)"tensormark run --db /a/path";
+    record.machine.facts =
+        (char *)"{\"limits\": [{\"threads\": 2, \"read_gbs\": 80.5}, {\"threads\": 1, \"read_gbs\": 3}]}";
+    tm_text text = {0};
+    tm_report_efficiency(&record, &plain, &text);
+    assert_false(text.failed);
+    static const char *const wanted[] = {"    tensormark run ops --backends native:cpu,torch:cpu --quick",
+                                         "    tensormark show --db efficiency.db --efficiency -o docs/efficiency.md\n",
+                                         "- machine Some CPU, 2 cores, 8.0 GB memory\n",
+                                         "- limits measured, 2 threads: memory read 80.5 GB/s\n",
+                                         "500 us memory-copy | ",
+                                         " 1.00 ms |       50 % | ",
+                                         " 4.00 ms |       12 % |\n",
+                                         " 120 % | ",
+                                         " INVALID |",
+                                         "| geometric mean (1 of 2 cases)",
+                                         "| geometric mean, limit above 50 us (1 of 1 cases) "};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        if (!strstr(text.data, wanted[i])) fail_msg("'%s' is not in\n%s", wanted[i], text.data);
+    }
+    assert_null(strstr(text.data, "/a/path"));
+    assert_null(strstr(text.data, "1 thread"));
+    assert_null(strstr(text.data, "nan"));
+    tm_text_free(&text);
+}
+
 static void names_are_shown_as_text(void **state)
 {
     (void)state;
@@ -428,6 +462,7 @@ int main(void)
         cmocka_unit_test(names_are_shown_as_text),
         cmocka_unit_test(failing_allocations_are_noticed),
         cmocka_unit_test(exit_status_follows_the_cells),
+        cmocka_unit_test(efficiency_is_a_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
