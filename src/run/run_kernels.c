@@ -35,7 +35,8 @@ void tm_kernel_set_limit(const tm_limits *limits, tm_kernel_result *result)
     const double by_level[TM_TRIAL_LEVELS] = {limits->l1_gbs, limits->l2_gbs,
                                               result->read_only ? limits->read_gbs : limits->copy_gbs};
     const double moving = result->bytes / by_level[result->level];
-    const double computing = (result->flop + 4 * result->comparators) / limits->f32_gflops;
+    const double peak = result->bf16_peak ? fmax(limits->bf16_gflops, limits->f32_gflops) : limits->f32_gflops;
+    const double computing = (result->flop + 4 * result->comparators) / peak;
     if (computing > moving)
         result->basis = result->comparators > 0 ? "comparators" : "flop";
     else if (result->level == TM_TRIAL_MEMORY)
@@ -119,6 +120,7 @@ static tm_status measure_one(kernel_run *run, int number, tm_isa isa)
                                .flop = trial->flop,
                                .comparators = trial->comparators,
                                .read_only = trial->read_only,
+                               .bf16_peak = trial->bf16_peak,
                                .first_choice = tm_trial_origin(number, best_isa()) == isa};
     snprintf(into->kernel, sizeof into->kernel, "%s%s%s", trial->kernel, *trial->part ? " " : "", trial->part);
     snprintf(into->size, sizeof into->size, "%s", trial->size);

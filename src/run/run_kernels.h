@@ -20,14 +20,15 @@ typedef struct tm_kernel_result {
     char reason[256];                /* what was wrong */
     bool first_choice;               /* the kernel that the engine takes on this CPU */
     double bytes, flop, comparators; /* least work of a call */
-    bool read_only;
+    bool read_only, bf16_peak;
     double median_ns, min_ns, p95_ns; /* of a call */
     double limit_ns, efficiency;      /* NaN where the limit could not be measured */
     const char *basis;                /* what binds: "L1", "L2", "memory-read", "memory-copy", "flop", "comparators" */
 } tm_kernel_result;
 
 /* Sets limit, basis and efficiency from the work and one thread's limits: max(bytes / bandwidth of its level,
- * operations / peak). Pure. A comparator counts four FLOP: a minimum and a maximum take the place of two multiply-adds.
+ * operations / peak). Pure. The peak is float32's, or bfloat16's where the CPU has one for that. A comparator counts
+ * four FLOP: a minimum and a maximum take the place of two multiply-adds.
  */
 void tm_kernel_set_limit(const tm_limits *limits, tm_kernel_result *result);
 

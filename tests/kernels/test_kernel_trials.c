@@ -109,8 +109,13 @@ static void too_little_memory_is_an_error(void **state)
 static void limits_follow_from_the_work(void **state)
 {
     (void)state;
-    const tm_limits limits = {
-        .l1_gbs = 500, .l2_gbs = 250, .read_gbs = 50, .copy_gbs = 80, .f32_gflops = 200, .threads = 1};
+    const tm_limits limits = {.l1_gbs = 500,
+                              .l2_gbs = 250,
+                              .read_gbs = 50,
+                              .copy_gbs = 80,
+                              .f32_gflops = 200,
+                              .bf16_gflops = 400,
+                              .threads = 1};
     const struct {
         tm_kernel_result work;
         double limit_ns;
@@ -121,6 +126,7 @@ static void limits_follow_from_the_work(void **state)
         {{.level = TM_TRIAL_MEMORY, .bytes = 800}, 10, "memory-copy"},
         {{.level = TM_TRIAL_MEMORY, .bytes = 800, .read_only = true}, 16, "memory-read"},
         {{.level = TM_TRIAL_L1, .bytes = 1000, .flop = 2000}, 10, "flop"},
+        {{.level = TM_TRIAL_L1, .bytes = 1000, .flop = 2000, .bf16_peak = true}, 5, "flop"},
         {{.level = TM_TRIAL_L1, .bytes = 1000, .comparators = 1000}, 20, "comparators"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -35,6 +35,7 @@ typedef struct tm_trial {
     /* The least that one call must do. A comparator orders two numbers: a minimum and a maximum. */
     double bytes, flop, comparators;
     bool read_only; /* what it writes is little beside what it reads */
+    bool bf16_peak; /* its FLOP are products of bfloat16, which have a peak of their own */
 
     /* From here on for recipes. `call` runs `table`'s kernel once with results to `y`; `expect` makes the right results
      * with the portable kernels, NULL if `call` does. */
@@ -53,10 +54,11 @@ typedef struct tm_trial {
     /* Operands, as each recipe needs them. */
     float *x, *x2, *scratch;
     int64_t *index;
-    uint16_t *half;
+    uint16_t *half, *half_scratch;
     int64_t rows, length, stride, table_rows;
     tm_gemm_strip strip;
     tm_gemm_dot dot;
+    tm_gemm_bf16_strip bf16;
     tm_conv_planar conv;
     const float *planes[4];
 } tm_trial;
