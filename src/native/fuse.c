@@ -9,7 +9,8 @@
 
 /* Shares of the caches that a block may fill; rows of a block that make a product worth its packed weights, in tiles.
  */
-#define NEAR_SHARE 0.5
+#define NEAR_SHARE 0.5 /* of the nearest cache, by elements that are items themselves */
+#define ROWS_SHARE 0.2 /* by rows: functions of rows keep copies and need the rest */
 #define CORE_SHARE 0.75
 enum { GOOD_TILES = 8, FEW_TILES = 4, LEAST_COLUMNS = 8, ALIGNED_ITEMS = 64 };
 
@@ -261,7 +262,6 @@ static int64_t even_block(const tm_group *group, int64_t block)
 static bool set_block(const tm_planner *planner, tm_group *group)
 {
     const tm_graph *graph = planner->graph;
-    const double near = NEAR_SHARE * cache_bytes(_SC_LEVEL1_DCACHE_SIZE, 32e3);
     const double core = CORE_SHARE * cache_bytes(_SC_LEVEL2_CACHE_SIZE, 256e3);
     const double item = busiest(graph, group);
     bool product = false;
@@ -277,6 +277,8 @@ static bool set_block(const tm_planner *planner, tm_group *group)
     /* One node by itself, of a 16-bit type: a large item costs less than the whole tensor in float32. */
     const double most = group->nodes > 1 ? core : planner->llc_bytes / (2.0 * group->members);
     if (item > most || (group->items < 2 * tm_pool_threads(planner->pool) && group->members > 1)) return false;
+    const double share = item <= 8.0 ? NEAR_SHARE : ROWS_SHARE,
+                 near = share * cache_bytes(_SC_LEVEL1_DCACHE_SIZE, 32e3);
     group->block = even_block(group, item < near ? (int64_t)(near / item) : 1);
     return true;
 }
