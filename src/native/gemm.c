@@ -2,11 +2,15 @@
  *
  * The contraction is cut into blocks of `kc`, so that a tile's rows of A stay in the first-level cache and partial sums
  * stay short (accuracy). B is used where it lies if few rows use it or it is no wider than a tile; otherwise each block
- * is packed into panels once. A is used where it lies, unless rows that are a multiple of the page apart would fall on
- * one cache set: then blocks of rows are copied. Work is divided in one of three ways: shared   one product at a time:
- * B packed by all, then rows (or columns) of C divided batched  each member takes whole products split    the
- * contraction is divided into a number of parts that follows from the shape alone, each with a C of its own; these are
- * added in order, so that the result does not depend on the number of threads. */
+ * is packed into panels once: all of it by all members, or, for a little more than a tile of rows, a piece at a time by
+ * the member that uses it. A is used where it lies, unless rows that are a multiple of the page apart would fall on one
+ * cache set: then blocks of rows are copied, and what will be copied next is fetched meanwhile.
+ *
+ * Work is divided in one of three ways:
+ * - shared: one product at a time, of which each member takes rows, or columns, of C;
+ * - batched: each member takes whole products;
+ * - split: the contraction is divided into a number of parts that follows from the shape alone, each with a C of its
+ *   own; these are added in order, so that the result does not depend on the number of threads. */
 #include "native/gemm.h"
 
 #include <string.h>
@@ -14,7 +18,7 @@
 enum { BATCH, M, N, K, WAY, PARTS, KC, PACK, COPY, TILE, BY_COLUMNS, PRIVATE };
 enum { SHARED, BATCHED, SPLIT };
 enum { BLOCK_TILES = 8, L2_FLOATS = 96 * 1024, ROW_PAD = 16, DOT_BLOCK = 8192 };
-enum { LINE = 16, PACK_PANELS = 8, PACK_AHEAD = 8 };
+enum { LINE = 16, PACK_PANELS = 8, PACK_AHEAD = 8, WIDE = 1024, LARGE_B = 512 * 1024 };
 
 typedef struct product {
     const tm_gemm_kernels *gemm;
@@ -150,6 +154,13 @@ static void multiply_tiles(const product *p, const block *at)
     }
 }
 
+/* Columns of packed B that the second-level cache holds beside the rest. */
+static int64_t group_of(const product *p)
+{
+    const int64_t nr = p->gemm->nr, depth = p->count > 0 ? p->count : 1;
+    return L2_FLOATS / depth > nr ? L2_FLOATS / depth / nr * nr : nr;
+}
+
 /* Rows [begin, end) and columns [first, last) of C; `first` is a multiple of nr if B is packed. */
 static void multiply(const product *p, int64_t begin, int64_t end, int64_t first, int64_t last)
 {
@@ -157,9 +168,7 @@ static void multiply(const product *p, int64_t begin, int64_t end, int64_t first
         multiply_column(p, begin, end);
         return;
     }
-    const int64_t nr = p->gemm->nr, depth = p->count > 0 ? p->count : 1;
-    const int64_t group = p->packed && L2_FLOATS / depth > nr ? L2_FLOATS / depth / nr * nr : nr;
-    const int64_t columns = p->packed ? group : last - first, most = (int64_t)p->tile * BLOCK_TILES;
+    const int64_t columns = p->packed ? group_of(p) : last - first, most = (int64_t)p->tile * BLOCK_TILES;
     const int64_t lines = (p->count + LINE - 1) / LINE;
     for (int64_t row = begin; row < end; row += most) {
         block at = {.a = p->a + row * p->k + p->begin, .a_row = p->k, .begin = row, .end = least(row + most, end)};
@@ -177,6 +186,21 @@ static void multiply(const product *p, int64_t begin, int64_t end, int64_t first
             at.soon_end = soon * (at.last - first) / (last - first);
             multiply_tiles(p, &at);
         }
+    }
+}
+
+/* All rows: of B as much is packed at a time as the second-level cache holds, by the member that uses it. */
+static void multiply_packing(const product *p, float *pack, int64_t rows, int64_t first, int64_t last)
+{
+    const int64_t group = group_of(p);
+    for (int64_t j = first; j < last; j += group) {
+        const int64_t width = least(group, last - j);
+        product part = *p;
+        tm_gemm_pack(p->b + p->begin * p->n + j, p->n, p->count, width, p->gemm->nr, pack);
+        part.packed = pack;
+        part.c += j;
+        if (part.bias) part.bias += j;
+        multiply(&part, 0, rows, 0, width);
     }
 }
 
@@ -220,7 +244,12 @@ static void shared_body(void *context, int32_t member, int32_t members)
     } else {
         tm_share(size[M], p.n == 1 ? 1 : p.tile, member, members, &begin, &end);
     }
-    if (begin < end && first < last) multiply(&p, begin, end, first, last);
+    if (begin >= end || first >= last) return;
+    if (size[PRIVATE]) {
+        multiply_packing(&p, pack, size[M], first, last);
+    } else {
+        multiply(&p, begin, end, first, last);
+    }
 }
 
 static void run_shared(call *run)
@@ -239,7 +268,7 @@ static void run_shared(call *run)
         p->c += i * size[M] * size[N];
         for (int64_t begin = 0; begin == 0 || begin < size[K]; begin += size[KC]) {
             set_block(p, begin, size[K], size[KC], 0);
-            p->packed = size[PACK] > 0 ? run->pack : NULL;
+            p->packed = size[PACK] > 0 && !size[PRIVATE] ? run->pack : NULL;
             if (p->packed) tm_pool_run(run->frame->pool, step->members, pack_body, run);
             tm_pool_run(run->frame->pool, step->members, shared_body, run);
         }
@@ -352,6 +381,13 @@ static void collapse(const tm_step *step, tm_matmul_view *view)
     view->batch = 1;
 }
 
+/* More rows than a tile, but too few for packing all of B first, which is large and wide. */
+static bool some_rows(const int64_t *size, const tm_gemm_kernels *gemm)
+{
+    return size[BATCH] == 1 && size[M] > gemm->mr && size[M] < 4 * (int64_t)gemm->mr && size[N] >= WIDE &&
+           size[K] >= LARGE_B / size[N];
+}
+
 static void choose_way(tm_step *step, const tm_gemm_kernels *gemm)
 {
     int64_t *size = step->size;
@@ -363,9 +399,9 @@ static void choose_way(tm_step *step, const tm_gemm_kernels *gemm)
         size[PARTS] = least(16, k / 1024);
     } else {
         size[WAY] = SHARED;
-        size[BY_COLUMNS] = m < (int64_t)step->members * gemm->mr && n > m;
+        size[BY_COLUMNS] = n > m && (m < (int64_t)step->members * gemm->mr || some_rows(size, gemm));
     }
-    size[PRIVATE] = size[WAY] != SHARED;
+    size[PRIVATE] = size[WAY] != SHARED || some_rows(size, gemm);
 }
 
 tm_status tm_gemm_plan(const tm_planner *planner, tm_step *step, tm_matmul_view view, bool bias, tm_error *error)
@@ -381,7 +417,8 @@ tm_status tm_gemm_plan(const tm_planner *planner, tm_step *step, tm_matmul_view 
     choose_way(step, gemm);
 
     const bool large = 4 * b * m * n > planner->llc_bytes / 2;
-    const int64_t most = view.n == 1 ? INT64_MAX / 2 : large || view.n <= gemm->nr ? 1024 : 640;
+    const bool some = size[WAY] == SHARED && some_rows(size, gemm);
+    const int64_t most = view.n == 1 ? INT64_MAX / 2 : some ? 256 : large || view.n <= gemm->nr ? 1024 : 640;
     const int64_t part = size[WAY] == SPLIT ? (view.k + size[PARTS] - 1) / size[PARTS] : view.k;
     const int64_t blocks = part > 0 ? (part - 1) / most + 1 : 1;
     size[KC] = part > 0 ? up((part + blocks - 1) / blocks, 8) : 8;
@@ -390,6 +427,7 @@ tm_status tm_gemm_plan(const tm_planner *planner, tm_step *step, tm_matmul_view 
     const bool pack = view.n > gemm->nr && view.m >= 4 * (int64_t)gemm->mr;
     const bool clash = view.k > 0 && view.k * 4 % 4096 == 0;
     if (pack) size[PACK] = up(size[KC] * up(view.n, gemm->nr), 16);
+    if (some) size[PACK] = up(L2_FLOATS > size[KC] * gemm->nr ? L2_FLOATS : size[KC] * gemm->nr, 16);
     size[TILE] = gemm->mr;
     if (pack && view.n >= 4 * (int64_t)gemm->nr && (clash || blocks > 1)) {
         size[COPY] = up((int64_t)gemm->mr * BLOCK_TILES * (size[KC] + ROW_PAD), 16);
