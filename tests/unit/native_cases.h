@@ -111,6 +111,7 @@ static const native_case native_cases[] = {
     {"softmax", "3000x8", ""},
     {"softmax", "30000x9", ""},
     {"softmax", "3x200001", ""},
+    {"softmax", "17x70003", ""}, /* rows divided over the threads, in pieces */
     {"softmax", "100x50x64", "axis=1"},
     {"sort", "1", ""},
     {"sort", "64x3x33", "axis=0"},

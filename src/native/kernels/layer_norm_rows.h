@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { NORM_BEYOND = 1024 }; /* floats, from the next row to what is fetched */
+
 static inline V norm_square(V v, V mean)
 {
     const V d = SUB(v, mean);
@@ -29,13 +31,13 @@ static inline double norm_mean(const float *x, int64_t n)
     return D_REDUCE(D_ADD(low, high)) / (double)n;
 }
 
-/* The deviations from `about`, a float near the mean. Meanwhile the next row is fetched. */
+/* The deviations from `about`, a float near the mean. Meanwhile what lies behind the next row begins to be fetched. */
 static inline double norm_squares(const float *x, int64_t n, V about)
 {
     D low = D_ZERO, high = D_ZERO;
     int64_t i = 0;
     for (; i + 4 * W <= n; i += 4 * W) {
-        for (int k = 0; k < 4; k++) PREFETCH(x + n + i + k * W);
+        for (int k = 0; k < 4; k++) PREFETCH(x + n + NORM_BEYOND + i + k * W);
         const V a = ADD(norm_square(LOAD(x + i), about), norm_square(LOAD(x + i + W), about));
         const V b = ADD(norm_square(LOAD(x + i + 2 * W), about), norm_square(LOAD(x + i + 3 * W), about));
         const V sum = ADD(a, b);

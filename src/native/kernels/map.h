@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 #ifndef MAP_AHEAD
-#define MAP_AHEAD 1024 /* floats from what is computed to what is fetched */
+#define MAP_AHEAD 4096 /* floats from what is computed to what is fetched */
 #endif
 
 void NAME(const float *x, float *y, int64_t n, float parameter, bool stream)
@@ -29,10 +29,13 @@ void NAME(const float *x, float *y, int64_t n, float parameter, bool stream)
             STREAM(y + i + 3 * W, d);
         }
     }
-    for (; i + 2 * W <= n; i += 2 * W) {
+    for (; i + 4 * W <= n; i += 4 * W) {
         const V a = MAP(LOAD(x + i), p), b = MAP(LOAD(x + i + W), p);
+        const V c = MAP(LOAD(x + i + 2 * W), p), d = MAP(LOAD(x + i + 3 * W), p);
         STORE(y + i, a);
         STORE(y + i + W, b);
+        STORE(y + i + 2 * W, c);
+        STORE(y + i + 3 * W, d);
     }
     for (; i < n; i += W) {
         const M left = FIRST(n - i < W ? n - i : W);

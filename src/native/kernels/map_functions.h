@@ -16,7 +16,7 @@
 /* lambda x, or lambda alpha (e^x - 1): 1 ulp of e^x, which is what the tolerance of selu is made of. */
 static inline V selu(V x)
 {
-    const V curve = MUL(SET1(1.7580993408473766f), SUB(exp_nonpositive(MIN(SET1(0.0f), x)), SET1(1.0f)));
+    const V curve = MUL(SET1(1.7580993408473766f), SUB(exp_of(MIN(SET1(0.0f), x)), SET1(1.0f)));
     return SELECT(GREATER(x, SET1(0.0f)), MUL(SET1(1.0507009873554805f), x), curve);
 }
 #define NAME      KERNEL(selu_f32)
@@ -26,7 +26,7 @@ static inline V selu(V x)
 /* 1 / (1 + e^-x); where e^-x overflows the result is below the smallest normal number. */
 static inline V sigmoid(V x)
 {
-    return DIV(SET1(1.0f), ADD(SET1(1.0f), exp_any(SUB(SET1(0.0f), x))));
+    return DIV(SET1(1.0f), ADD(SET1(1.0f), exp_minus(x)));
 }
 #define NAME      KERNEL(sigmoid_f32)
 #define MAP(v, p) sigmoid(v)
@@ -35,7 +35,7 @@ static inline V sigmoid(V x)
 /* max(x, 0) + ln(1 + e^-|x|): no cancellation, no threshold. */
 static inline V softplus(V x)
 {
-    return ADD(MAX(SET1(0.0f), x), log1p_unit(exp_nonpositive(SUB(SET1(0.0f), ABS(x)))));
+    return log1p_unit(exp_minus(ABS(x)), MAX(SET1(0.0f), x));
 }
 #define NAME      KERNEL(softplus_f32)
 #define MAP(v, p) softplus(v)

@@ -8,45 +8,42 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* e^x = 2^n e^r with |r| <= ln 2 / 2; e^r = 1 + r + r^2 q(r), q of degree 4: 2^-28 relative. ln 2 is one float: its
- * error comes to |x| / 20 units of roundoff, small beside |x| itself, which every tolerance for e^x allows. NaN gives
- * NaN, -inf gives 0, inf gives inf. */
-static inline V exp_clamped(V x)
+/* 2^z = 2^n 2^f with f in [0, 1); 2^f = 1 + f q(f), q of degree 5: 2^-28 relative. Every z will do: NaN gives NaN, what
+ * underflows 0, what overflows infinity. */
+static inline V exp2_any(V z)
 {
-    const V n = ROUND(MUL(x, SET1(0x1.715476p+0f)));
-    const V r = FNMA(n, SET1(0x1.62e43p-1f), x);
-    V q = SET1(0x1.6a215ap-10f);
-    q = FMA(q, r, SET1(0x1.123b9ap-7f));
-    q = FMA(q, r, SET1(0x1.5558fcp-5f));
-    q = FMA(q, r, SET1(0x1.55549p-3f));
-    q = FMA(q, r, SET1(0x1.fffffcp-2f));
-    q = FMA(q, r, SET1(1.0f));
-    return SCALE2(FMA(q, r, SET1(1.0f)), n);
+    V f;
+    const V n = split_whole(z, &f);
+    V q = SET1(0x1.c54176p-13f);
+    q = FMA(q, f, SET1(0x1.46d64cp-10f));
+    q = FMA(q, f, SET1(0x1.3d0b92p-7f));
+    q = FMA(q, f, SET1(0x1.c68912p-5f));
+    q = FMA(q, f, SET1(0x1.ebfd58p-3f));
+    q = FMA(q, f, SET1(0x1.62e42cp-1f));
+    return SCALE2(FMA(q, f, SET1(1.0f)), n);
 }
 
-/* For x <= 0 or NaN: below -104 every result rounds to 0. */
-static inline V exp_nonpositive(V x)
+/* e^x and e^-x. Rounding x log2(e) costs |x| units of roundoff, which every tolerance for e^x allows. */
+static inline V exp_of(V x)
 {
-    return exp_clamped(MAX(SET1(-104.0f), x));
+    return exp2_any(MUL(x, SET1(0x1.715476p+0f)));
 }
-static inline V exp_any(V x)
+static inline V exp_minus(V x)
 {
-    return exp_clamped(MAX(SET1(-104.0f), MIN(SET1(104.0f), x)));
+    return exp2_any(MUL(x, SET1(-0x1.715476p+0f)));
 }
 
-/* ln(1 + t) for 0 <= t <= 1, as t p(t), p of degree 8: 2^-25 relative. */
-static inline V log1p_unit(V t)
+/* base + ln(1 + t) for 0 <= t <= 1. With s = t / (2 + t) it is 2 artanh s = s p(s^2), p of degree 4: 2^-28 relative.
+ * The division runs beside the multiplications, so it costs less than the longer polynomial in t. */
+static inline V log1p_unit(V t, V base)
 {
-    V p = SET1(0x1.56edf8p-8f);
-    p = FMA(p, t, SET1(-0x1.e369dcp-6f));
-    p = FMA(p, t, SET1(0x1.4069d2p-4f));
-    p = FMA(p, t, SET1(-0x1.17d2bep-3f));
-    p = FMA(p, t, SET1(0x1.874a7ep-3f));
-    p = FMA(p, t, SET1(-0x1.fcc8c6p-3f));
-    p = FMA(p, t, SET1(0x1.553004p-2f));
-    p = FMA(p, t, SET1(-0x1.fffeacp-2f));
-    p = FMA(p, t, SET1(0x1.fffffep-1f));
-    return MUL(t, p);
+    const V s = DIV(t, ADD(SET1(2.0f), t)), z = MUL(s, s);
+    V p = SET1(0x1.208bdp-2f);
+    p = FMA(p, z, SET1(0x1.1e510cp-2f));
+    p = FMA(p, z, SET1(0x1.99dae6p-2f));
+    p = FMA(p, z, SET1(0x1.5554ep-1f));
+    p = FMA(p, z, SET1(2.0f));
+    return FMA(s, p, base);
 }
 
 /* ln(m 2^e) + correction, m in [0.75, 1.5): with f = m - 1, f + f^2 q(f), q of degree 7: 2^-25 relative. */

@@ -6,7 +6,7 @@
  * exponential is 0. */
 #include "math_f32.h"
 
-enum { SOFTMAX_BUFFER = 4096, SOFTMAX_BLOCK = 1024, SOFTMAX_AHEAD = 1024, SOFTMAX_STRIP = 4 };
+enum { SOFTMAX_BUFFER = 4096, SOFTMAX_BLOCK = 1024, SOFTMAX_AHEAD = 4096, SOFTMAX_BEYOND = 1024, SOFTMAX_STRIP = 4 };
 
 static inline bool softmax_may_stream(const float *y, int64_t length, bool stream)
 {
@@ -21,27 +21,40 @@ static inline V softmax_inverse(V a)
     return FMA(FNMA(a, r, SET1(1.0f)), r, r);
 }
 
+/* `vectors` (a constant) of rows of 8 in step with each other: alone, one would wait for its reductions. */
+static inline __attribute__((always_inline)) void softmax_of_eights(V *v, int vectors)
+{
+    V max[SOFTMAX_STRIP], sum[SOFTMAX_STRIP];
+    for (int k = 0; k < vectors; k++) max[k] = group_max(v[k]);
+    for (int k = 0; k < vectors; k++) v[k] = exp_of(SUB(v[k], max[k]));
+    for (int k = 0; k < vectors; k++) sum[k] = group_sum(v[k]);
+    for (int k = 0; k < vectors; k++) v[k] = MUL(v[k], softmax_inverse(sum[k]));
+}
+
 /* Rows of 8, GROUPS to a vector. */
 static void softmax_eights(const float *x, float *y, int64_t rows, bool stream)
 {
-    int64_t r = 0;
+    const int64_t n = 8 * rows;
+    int64_t i = 0;
     const bool streams = softmax_may_stream(y, W, stream);
-    for (; r + GROUPS <= rows; r += GROUPS) {
-        PREFETCH(x + 8 * r + SOFTMAX_AHEAD);
-        const V v = LOAD(x + 8 * r);
-        const V e = exp_nonpositive(SUB(v, group_max(v)));
-        const V result = MUL(e, softmax_inverse(group_sum(e)));
-        if (streams) {
-            STREAM(y + 8 * r, result);
-        } else {
-            STORE(y + 8 * r, result);
+    for (; i + SOFTMAX_STRIP * W <= n; i += SOFTMAX_STRIP * W) {
+        V v[SOFTMAX_STRIP];
+        for (int k = 0; k < SOFTMAX_STRIP; k++) PREFETCH(x + i + k * W + SOFTMAX_AHEAD);
+        for (int k = 0; k < SOFTMAX_STRIP; k++) v[k] = LOAD(x + i + k * W);
+        softmax_of_eights(v, SOFTMAX_STRIP);
+        for (int k = 0; k < SOFTMAX_STRIP; k++) {
+            if (streams) {
+                STREAM(y + i + k * W, v[k]);
+            } else {
+                STORE(y + i + k * W, v[k]);
+            }
         }
     }
-    if (r < rows) {
-        const M some = FIRST(8 * (rows - r));
-        const V v = LOAD_SOME(x + 8 * r, some, SET1(0.0f));
-        const V e = exp_nonpositive(SUB(v, group_max(v)));
-        STORE_SOME(y + 8 * r, some, MUL(e, softmax_inverse(group_sum(e))));
+    for (; i < n; i += W) {
+        const M some = FIRST(n - i < W ? n - i : W);
+        V v = LOAD_SOME(x + i, some, SET1(0.0f));
+        softmax_of_eights(&v, 1);
+        STORE_SOME(y + i, some, v);
     }
 }
 #endif
@@ -61,7 +74,7 @@ static inline void softmax_short(const float *x, float *y, int64_t rows, int64_t
         const V shift = SET1(REDUCE_MAX(max));
         V sum = SET1(0.0f);
         for (int k = 0; k < vectors; k++) {
-            v[k] = exp_nonpositive(SUB(v[k], shift));
+            v[k] = exp_of(SUB(v[k], shift));
             sum = k == 0 ? v[k] : ADD(sum, v[k]);
         }
         const V scale = SET1(1.0f / REDUCE_SUM(sum));
@@ -92,22 +105,22 @@ static inline float softmax_max(const float *x, int64_t n)
 }
 
 /* Sum of exp(x - shift), the exponentials also to `e` where that is not NULL: room for whole vectors. Meanwhile what
- * lies behind x, the next row or block, is fetched: memory stays busy while this core computes. */
+ * lies behind the next row or block begins to be fetched: memory stays busy while this core computes. */
 static inline float softmax_exp(const float *x, float *e, int64_t n, V shift)
 {
     V sum[4] = {SET1(0.0f), SET1(0.0f), SET1(0.0f), SET1(0.0f)};
     int64_t i = 0;
     for (; i + 4 * W <= n; i += 4 * W) {
         for (int k = 0; k < 4; k++) {
-            PREFETCH(x + n + i + k * W);
-            const V v = exp_nonpositive(SUB(LOAD(x + i + k * W), shift));
+            PREFETCH(x + n + SOFTMAX_BEYOND + i + k * W);
+            const V v = exp_of(SUB(LOAD(x + i + k * W), shift));
             sum[k] = ADD(sum[k], v);
             if (e) STORE(e + i + k * W, v);
         }
     }
     for (; i < n; i += W) {
         const M some = FIRST(n - i < W ? n - i : W);
-        const V v = exp_nonpositive(SUB(LOAD_SOME(x + i, some, SET1(-INFINITY)), shift));
+        const V v = exp_of(SUB(LOAD_SOME(x + i, some, SET1(-INFINITY)), shift));
         sum[0] = ADD(sum[0], v);
         if (e) STORE(e + i, v);
     }
@@ -183,7 +196,7 @@ void KERNEL(softmax_part_f32)(const float *x, int64_t n, float *max, double *sum
 
 static inline V softmax_applied(V x, V shift, V scale)
 {
-    return MUL(exp_nonpositive(SUB(x, shift)), scale);
+    return MUL(exp_of(SUB(x, shift)), scale);
 }
 
 void KERNEL(softmax_apply_f32)(const float *x, float *y, int64_t n, float max, float scale, bool stream)
@@ -236,8 +249,7 @@ static inline __attribute__((always_inline)) void softmax_strip(const float *x, 
         for (int64_t i = from; i < to; i++) {
             for (int k = 0; k < vectors; k++) {
                 const int64_t at = i * stride + k * W;
-                const V e =
-                    exp_nonpositive(SUB(k + 1 < vectors ? LOAD(x + at) : LOAD_SOME(x + at, some, least), max[k]));
+                const V e = exp_of(SUB(k + 1 < vectors ? LOAD(x + at) : LOAD_SOME(x + at, some, least), max[k]));
                 sum[k] = ADD(sum[k], e);
                 if (k + 1 < vectors) {
                     STORE(y + at, e);

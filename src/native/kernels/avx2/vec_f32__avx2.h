@@ -40,7 +40,6 @@ static inline M first_lanes(int32_t n)
 #define MIN(a, b)             _mm256_min_ps(a, b)
 #define MAX(a, b)             _mm256_max_ps(a, b)
 #define ABS(a)                _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a)
-#define ROUND(a)              _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
 #define ABOUT_INVERSE(a)      _mm256_rcp_ps(a)
 #define SELECT(m, a, b)       _mm256_blendv_ps(b, a, m) /* m ? a : b */
 #define GREATER(a, b)         _mm256_cmp_ps(a, b, _CMP_GT_OQ)
@@ -103,6 +102,14 @@ static inline V SCALE2(V p, V n)
     const I one = _mm256_slli_epi32(_mm256_add_epi32(half, bias), 23);
     const I two = _mm256_slli_epi32(_mm256_add_epi32(_mm256_sub_epi32(whole, half), bias), 23);
     return MUL(MUL(p, _mm256_castsi256_ps(one)), _mm256_castsi256_ps(two));
+}
+
+/* z = n + fraction, in [0, 1), for SCALE2; z is taken to be within -150..150, where 2^z is 0 or infinite in float. */
+static inline V split_whole(V z, V *fraction)
+{
+    const V inside = MAX(SET1(-150.0f), MIN(SET1(150.0f), z)), n = _mm256_floor_ps(inside);
+    *fraction = SUB(inside, n);
+    return n;
 }
 
 /* x = m 2^e with m in [0.75, 1.5): the pair tells also of 0 (e = -inf), infinity (e = inf) and, in m, of NaN and

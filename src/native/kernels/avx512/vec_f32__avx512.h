@@ -33,7 +33,6 @@ typedef __mmask16 M;
 #define MIN(a, b)             _mm512_min_ps(a, b)
 #define MAX(a, b)             _mm512_max_ps(a, b)
 #define ABS(a)                _mm512_abs_ps(a)
-#define ROUND(a)              _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
 #define ABOUT_INVERSE(a)      _mm512_rcp14_ps(a)
 #define SELECT(m, a, b)       _mm512_mask_blend_ps(m, b, a) /* m ? a : b */
 #define GREATER(a, b)         _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ)
@@ -72,8 +71,15 @@ typedef __mmask16 M;
 #define I_FROM_BITS(v)    _mm512_castps_si512(v)
 #define I_TO_BITS(v)      _mm512_castsi512_ps(v)
 
-/* p 2^n for whole n: gradual underflow, overflow to infinity. */
+/* p 2^n, n rounded down: gradual underflow, overflow to infinity. */
 #define SCALE2(p, n) _mm512_scalef_ps(p, n)
+
+/* z = n + fraction, in [0, 1), for SCALE2, which does the rounding itself. Infinities have the fraction 0. */
+static inline V split_whole(V z, V *fraction)
+{
+    *fraction = _mm512_reduce_ps(z, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+    return z;
+}
 
 /* x = m 2^e with m in [0.75, 1.5): the pair tells also of 0 (e = -inf), infinity (e = inf) and, in m, of NaN and
  * negative numbers (NaN). */

@@ -49,7 +49,6 @@ static inline uint32_t lane_bits(M m)
 #define MIN(a, b)             vminq_f32(a, b)
 #define MAX(a, b)             vmaxq_f32(a, b)
 #define ABS(a)                vabsq_f32(a)
-#define ROUND(a)              vrndnq_f32(a)
 #define SELECT(m, a, b)       vbslq_f32(m, a, b) /* m ? a : b */
 #define GREATER(a, b)         vcgtq_f32(a, b)
 #define EQUAL(a, b)           vceqq_f32(a, b)
@@ -95,6 +94,14 @@ static inline V SCALE2(V p, V n)
     const I one = vshlq_n_s32(vaddq_s32(half, bias), 23);
     const I two = vshlq_n_s32(vaddq_s32(vsubq_s32(whole, half), bias), 23);
     return MUL(MUL(p, I_TO_BITS(one)), I_TO_BITS(two));
+}
+
+/* z = n + fraction, in [0, 1), for SCALE2; z is taken to be within -150..150, where 2^z is 0 or infinite in float. */
+static inline V split_whole(V z, V *fraction)
+{
+    const V inside = MAX(SET1(-150.0f), MIN(SET1(150.0f), z)), n = vrndmq_f32(inside);
+    *fraction = SUB(inside, n);
+    return n;
 }
 
 /* x = m 2^e with m in [0.75, 1.5): the pair tells also of 0 (e = -inf), infinity (e = inf) and, in m, of NaN and
