@@ -156,6 +156,70 @@ static void test_gemm(const kernel_case *c)
     }
 }
 
+/* Query i sees i + first keys, at least 0 and at most all. */
+static void try_attend(const kernel_case *c, int64_t queries, int64_t keys, int64_t size, int64_t value_size,
+                       int64_t first)
+{
+    const tm_attend_kernels *attend = &KERNEL(tm_attend_kernels, c->tried);
+    const int64_t pitch = keys + 1;
+    int64_t visible[32];
+    for (int64_t i = 0; i < queries; i++) visible[i] = i + first < 0 ? 0 : i + first > keys ? keys : i + first;
+    const int64_t most = visible[queries - 1];
+    guarded q = guarded_values(queries * size, NORMAL, 1), k = guarded_values(most * size, NORMAL, 2);
+    guarded v = guarded_values(most * value_size, NORMAL, 3), weights = guarded_values(queries * pitch, NORMAL, 4);
+    guarded y = guarded_new((size_t)(queries * value_size) * sizeof(float));
+    tm_attend s = {.q = q.data,
+                   .k = k.data,
+                   .v = v.data,
+                   .y = y.data,
+                   .size = size,
+                   .value_size = value_size,
+                   .queries = queries,
+                   .visible = visible,
+                   .scale = 0.5f,
+                   .weights = weights.data,
+                   .pitch = pitch,
+                   .stream = queries & 1,
+                   .ahead = {v.data, q.data},
+                   .ahead_end = {s.v + most * value_size, s.q + queries * size}};
+    attend->scores(&s);
+    for (int64_t i = 0; i < queries; i++) {
+        for (int64_t j = 0; j < visible[i]; j++) {
+            dot_sum sum = {0};
+            for (int64_t p = 0; p < size; p++)
+                dot_add(&sum, 0.5 * (double)s.q[i * size + p], (double)s.k[j * size + p]);
+            check_dot(c, s.weights[i * pitch + j], &sum, i * keys + j);
+        }
+    }
+    attend->blend(&s);
+    for (int64_t at = 0; at < queries * value_size; at++) {
+        dot_sum sum = {0};
+        const int64_t i = at / value_size;
+        for (int64_t j = 0; j < visible[i]; j++)
+            dot_add(&sum, (double)s.weights[i * pitch + j], (double)s.v[j * value_size + at % value_size]);
+        check_dot(c, s.y[at], &sum, at);
+    }
+    attend->scale(q.data, q.data, queries * size, -0.5f);
+    guarded before = guarded_values(queries * size, NORMAL, 1);
+    for (int64_t at = 0; at < queries * size; at++)
+        check_error(c, s.q[at] == -0.5f * ((float *)before.data)[at] ? 0.0 : 1.0, 0.0, size, at);
+    guarded *const all[] = {&q, &k, &v, &weights, &y, &before};
+    for (size_t i = 0; i < COUNT(all); i++) guarded_free(all[i]);
+}
+
+static void test_attend(const kernel_case *c)
+{
+    const int64_t sizes[] = {1, 3, 8, 16, 17, 40, 64, 129, 300};
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        for (int64_t queries = 1; queries <= 19; queries += queries < 9 ? 1 : 2) {
+            try_attend(c, queries, 16, sizes[i], sizes[COUNT(sizes) - 1 - i], 1);
+            try_attend(c, queries, 11, sizes[i], sizes[i], 11 - queries);
+            try_attend(c, queries, 5, sizes[i], 100, 5);
+            try_attend(c, queries, 37, sizes[i], 260, 18);
+        }
+    }
+}
+
 static void try_conv_planar(const kernel_case *c, int32_t filters, int64_t width, int64_t channels, int64_t window)
 {
     enum { HEIGHT = 2 };

@@ -435,7 +435,8 @@ static const kernel_case cases[] = {
              : test_widen, tm_narrow_kernel                                                                            \
              : test_narrow, tm_gemm_kernels                                                                            \
              : test_gemm, tm_gemm_bf16_kernels                                                                         \
-             : test_gemm_bf16, tm_conv_planar_kernel                                                                   \
+             : test_gemm_bf16, tm_attend_kernels                                                                       \
+             : test_attend, tm_conv_planar_kernel                                                                      \
              : test_conv_planar, tm_deinterleave_kernel                                                                \
              : test_deinterleave, tm_copy_rows_kernel                                                                  \
              : test_copy_rows, tm_gather_rows_kernel                                                                   \

@@ -109,6 +109,28 @@ static inline int64_t tm_gemm_dot_steps(const tm_gemm_dot *dot, const tm_gemm_ke
     return down * (dot->columns / gemm->dot_columns) * dot->segments * (dot->k / gemm->width);
 }
 
+/* Attention of `queries` rows of q to one head's keys and values, all rows contiguous. Query i sees the first
+ * visible[i] keys; visible never falls. scores: weights[i * pitch + j] = scale q_i . k_j for every visible pair, and
+ * something for other j below the greatest of `visible`. blend: y's row i = the sum over visible j of
+ * weights[i * pitch + j] v_j; a query that sees none gives zeros. Keys and values that no query sees are not read.
+ * scale: y = factor x, n floats. */
+typedef struct tm_attend {
+    const float *q, *k, *v;
+    float *y;
+    int64_t size, value_size, queries; /* of rows of q and k, of v and y */
+    const int64_t *visible;
+    float scale;
+    float *weights;
+    int64_t pitch;
+    bool stream;
+    const float *ahead[2], *ahead_end[2]; /* two ranges to be prefetched meanwhile, taken from as that goes on */
+} tm_attend;
+typedef struct tm_attend_kernels {
+    void (*scores)(tm_attend *);
+    void (*blend)(tm_attend *);
+    void (*scale)(const float *x, float *y, int64_t n, float factor);
+} tm_attend_kernels;
+
 /* One output row of a convolution with few filters: lanes run along the pixels. `planes[r]` is row r of the window, one
  * plane per channel, `plane` floats apart, readable for tm_conv_planar_slack floats beyond the input's width. `weights`
  * are [kernel_height][kernel_width][channels][filters]. y[pixel * filters + filter] is written. */
@@ -187,7 +209,8 @@ typedef struct tm_kernels {
 #define TM_KERNEL_TYPE(type)                                                                                           \
     __typeof__(*_Generic((type *)0, tm_gemm_kernels *                                                                  \
                          : (const tm_gemm_kernels *)0, tm_gemm_bf16_kernels *                                          \
-                         : (const tm_gemm_bf16_kernels *)0, default                                                    \
+                         : (const tm_gemm_bf16_kernels *)0, tm_attend_kernels *                                        \
+                         : (const tm_attend_kernels *)0, default                                                       \
                          : *(type *)0))
 #define TM_SLOT(name, type) extern TM_KERNEL_TYPE(type) tm_##name##__portable;
 #include "kernels.def"

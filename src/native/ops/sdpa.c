@@ -1,16 +1,18 @@
 /* sdpa: one head and one block of queries at a time, so that scores and weights stay in a member's cache.
  *
- * Scores q k^T are dot products of rows; softmax runs over the visible keys of each query; then the weights times v.
- * Invisible keys and values are never read, so what they hold (infinities, NaN) cannot matter. Queries go in tiles:
- * keys that all queries of a tile see are multiplied for the whole tile, the rest of a causal triangle query by query.
- */
+ * Scores q k^T, then softmax over the visible keys of each query, then the weights times v. Invisible keys and values
+ * are never read, so what they hold (infinities, NaN) cannot matter. Few queries to a head: scores are dot products of
+ * rows as they lie, and what comes next is fetched from memory meanwhile. Many: the head's keys are packed once for
+ * tiles of a matrix product. */
 #include "native/ops/step_support.h"
 
 #include <math.h>
 
-enum { HEADS, QUERIES, KEYS, SIZE, VALUE_SIZE, BLOCK, PITCH };
+enum { HEADS, QUERIES, KEYS, SIZE, VALUE_SIZE, BLOCK, PITCH, PACK };
 enum { SCALE };
-enum { SCORE_FLOATS = 48 * 1024, PREFETCH_FLOATS = 48 * 1024, SHORT = 64 };
+/* MANY: packing a head's keys costs about what the dot products of so many queries lose. GROUP_FLOATS: packed keys that
+ * stay in the second-level cache while the tiles of a block meet them. */
+enum { SCORE_FLOATS = 48 * 1024, AHEAD_FLOATS = 48 * 1024, GROUP_FLOATS = 64 * 1024, MANY = 24, SHORT = 64 };
 
 typedef struct sdpa_work {
     const tm_step *step;
@@ -20,137 +22,173 @@ typedef struct sdpa_work {
     float *scratch;
 } sdpa_work;
 
-/* One head, for one member. */
-typedef struct head {
-    const sdpa_work *work;
-    const float *q, *k, *v;
-    float *y;
-    float *scores, *weights;
-    bool finite;        /* the visible values: then weights of 0 may stand for invisible keys */
-    const float *later; /* the next keys and queries, which are prefetched piece by piece */
-    int64_t later_floats;
-} head;
-
-static int64_t visible(const tm_step *step, int64_t query)
-{
-    return tm_visible_keys((tm_mask)step->node.attributes.mask, query, step->size[QUERIES], step->size[KEYS]);
-}
-
-/* Scores and weights of queries [begin, end); row 0 of both is query `origin`. Meanwhile a share of the values comes.
- */
-static void weigh(const head *h, int64_t origin, int64_t begin, int64_t end, int64_t widest)
-{
-    const tm_step *step = h->work->step;
-    const tm_gemm_kernels *gemm = &h->work->kernels->gemm_f32;
-    const int64_t *size = step->size, pitch = size[PITCH], most = visible(step, end - 1);
-    tm_gemm_dot dot = {.a = h->q + begin * size[SIZE],
-                       .a_row = size[SIZE],
-                       .b = h->k,
-                       .b_row = size[SIZE],
-                       .segments = 1,
-                       .k = size[SIZE],
-                       .c = h->scores + (begin - origin) * pitch,
-                       .c_row = pitch,
-                       .rows = end - begin,
-                       .columns = most,
-                       .scale = (float)step->real[SCALE]};
-    if (begin == 0 && most * size[VALUE_SIZE] <= PREFETCH_FLOATS) {
-        dot.ahead = h->v;
-        dot.ahead_step = 32;
-    }
-    gemm->dot(&dot);
-    for (int64_t i = begin; i < end; i++) {
-        float *weights = h->weights + (i - origin) * pitch;
-        const int64_t keys = visible(step, i);
-        if (keys > 0) h->work->kernels->softmax_rows_f32(h->scores + (i - origin) * pitch, weights, 1, keys, false);
-        for (int64_t j = keys; j < widest; j++) weights[j] = 0.0f;
-    }
-}
-
-/* Columns [column, stop) of y of queries [begin, end) (+)= their weights for keys [first, last) times v. */
-static void blend(const head *h, int64_t origin, int64_t begin, int64_t end, int64_t first, int64_t last, bool final)
-{
-    const int64_t *size = h->work->step->size;
-    tm_gemm_strip strip = {.a = h->weights + (begin - origin) * size[PITCH] + first,
-                           .a_row = size[PITCH],
-                           .a_step = 1,
-                           .segments = 1,
-                           .k = last - first,
-                           .b_row = size[VALUE_SIZE],
-                           .c_row = size[VALUE_SIZE],
-                           .rows = (int32_t)(end - begin),
-                           .accumulate = first > 0,
-                           .stream = h->work->step->stream && first == 0 && final};
-    const int64_t chunk = 2 * h->work->kernels->gemm_f32.nr;
-    const int64_t chunks = (size[VALUE_SIZE] + chunk - 1) / chunk;
-    /* This tile's share of what is wanted later, in equal pieces between the chunks. */
-    const float *later = h->later + h->later_floats * (begin - origin) / (size[BLOCK] * chunks) / 16 * 16 * chunks;
-    const int64_t piece = h->later_floats * (end - begin) / (size[BLOCK] * chunks) / 16 * 16 + 16;
-    for (int64_t j = 0; j < size[VALUE_SIZE]; j += chunk, later += piece) {
-        strip.b = h->v + first * size[VALUE_SIZE] + j;
-        strip.c = h->y + begin * size[VALUE_SIZE] + j;
-        strip.columns = size[VALUE_SIZE] - j < chunk ? size[VALUE_SIZE] - j : chunk;
-        h->work->kernels->gemm_f32.strip(&strip);
-        for (int64_t i = 0; first == 0 && h->later && i < piece; i += 16) __builtin_prefetch(later + i, 0, 2);
-    }
-}
-
-/* A tile of queries. */
-static void attend(const head *h, int64_t origin, int64_t begin, int64_t end)
-{
-    const tm_step *step = h->work->step;
-    const int64_t shared = visible(step, begin), most = visible(step, end - 1);
-    if (shared == most || h->finite) {
-        blend(h, origin, begin, end, 0, most, true);
-        return;
-    }
-    blend(h, origin, begin, end, 0, shared, false);
-    for (int64_t i = begin; i < end; i++) {
-        const int64_t keys = visible(step, i);
-        if (keys > shared) blend(h, origin, i, i + 1, shared, keys, true);
-    }
-}
+/* A member's pieces of the scratch. */
+typedef struct sdpa_space {
+    float *scores, *weights, *tile, *packed;
+    int64_t *visible;
+    int64_t packed_head;
+} sdpa_space;
 
 /* Queries [origin, stop) of one head. */
-static void attend_block(head *h, int64_t origin, int64_t stop)
+typedef struct sdpa_item {
+    const sdpa_work *work;
+    sdpa_space *space;
+    int64_t head, origin, stop;
+    bool last; /* no head of this member follows */
+} sdpa_item;
+
+static int64_t round_up(int64_t n, int64_t to)
 {
-    const tm_step *step = h->work->step;
-    const int64_t *size = step->size, queries = stop - origin, most = visible(step, stop - 1);
-    const int64_t mr = h->work->kernels->gemm_f32.mr;
-    const int64_t weigh_tiles = (queries + mr - 1) / mr;
-    for (int64_t t = 0; t < weigh_tiles; t++)
-        weigh(h, origin, origin + queries * t / weigh_tiles, origin + queries * (t + 1) / weigh_tiles, most);
-    h->finite = isfinite(h->work->kernels->sum_f32(h->v, most * size[VALUE_SIZE]));
-    /* Few keys: low tiles, since a triangle costs its rectangle. */
-    const int64_t tile = most <= SHORT && mr > 4 ? 4 : mr, tiles = (queries + tile - 1) / tile;
-    for (int64_t t = 0; t < tiles; t++)
-        attend(h, origin, origin + queries * t / tiles, origin + queries * (t + 1) / tiles);
+    return (n + to - 1) / to * to;
 }
 
+static int64_t tile_rows(const tm_kernels *kernels)
+{
+    return kernels->gemm_f32.mr;
+}
+
+static int64_t space_floats(const tm_kernels *kernels, const int64_t *size)
+{
+    const int64_t numbers = round_up(size[BLOCK] * (int64_t)(sizeof(int64_t) / sizeof(float)), 16);
+    return 2 * size[BLOCK] * size[PITCH] + numbers +
+           (size[PACK] > 0 ? size[PACK] + round_up(tile_rows(kernels) * size[SIZE], 16) : 0);
+}
+
+static sdpa_space space_of(const sdpa_work *work, int32_t member)
+{
+    const int64_t *size = work->step->size, table = size[BLOCK] * size[PITCH];
+    float *at = work->scratch + member * space_floats(work->kernels, size);
+    sdpa_space space = {.scores = at, .weights = at + table, .packed_head = -1};
+    space.visible = (int64_t *)(void *)(at + 2 * table);
+    space.packed = at + 2 * table + round_up(size[BLOCK] * (int64_t)(sizeof(int64_t) / sizeof(float)), 16);
+    space.tile = space.packed + size[PACK];
+    return space;
+}
+
+/* All keys of a head in panels of nr, zero-padded by nothing: columns beyond the keys are not used. */
+static void pack_keys(const sdpa_item *item)
+{
+    const int64_t *size = item->work->step->size, nr = item->work->kernels->gemm_f32.nr;
+    const float *k = item->work->k + item->head * size[KEYS] * size[SIZE];
+    if (item->space->packed_head == item->head) return;
+    item->space->packed_head = item->head;
+    for (int64_t key = 0; key < size[KEYS]; key += nr) {
+        const int64_t keys = size[KEYS] - key < nr ? size[KEYS] - key : nr;
+        item->work->kernels->deinterleave_f32(k + key * size[SIZE], size[SIZE], keys,
+                                              item->space->packed + key * size[SIZE], nr);
+    }
+}
+
+/* Scores by tiles of a matrix product: a group of keys at a time for all queries of the block. */
+static void score_packed(const sdpa_item *item)
+{
+    const sdpa_work *work = item->work;
+    const int64_t *size = work->step->size, *visible = item->space->visible;
+    const int64_t mr = tile_rows(work->kernels), nr = work->kernels->gemm_f32.nr, queries = item->stop - item->origin;
+    const float *q = work->q + (item->head * size[QUERIES] + item->origin) * size[SIZE];
+    const int64_t fit = GROUP_FLOATS / (size[SIZE] * nr) * nr, group = fit < nr ? nr : fit;
+    const int64_t tiles = (queries + mr - 1) / mr, most = visible[queries - 1];
+    tm_gemm_strip strip = {.a = item->space->tile,
+                           .a_row = size[SIZE],
+                           .a_step = 1,
+                           .segments = 1,
+                           .k = size[SIZE],
+                           .b_row = nr,
+                           .b_panel = size[SIZE] * nr,
+                           .c_row = size[PITCH]};
+    pack_keys(item);
+    for (int64_t key = 0; key < most; key += group) {
+        for (int64_t t = 0; t < tiles; t++) {
+            const int64_t from = queries * t / tiles, to = queries * (t + 1) / tiles, seen = visible[to - 1] - key;
+            if (seen <= 0) continue;
+            work->kernels->attend_f32.scale(q + from * size[SIZE], item->space->tile, (to - from) * size[SIZE],
+                                            (float)work->step->real[SCALE]);
+            strip.rows = (int32_t)(to - from);
+            strip.columns = seen < group ? seen : group;
+            strip.b = item->space->packed + key * size[SIZE];
+            strip.c = item->space->scores + from * size[PITCH] + key;
+            work->kernels->gemm_f32.strip(&strip);
+        }
+    }
+}
+
+/* Weights of all queries of the item. Short rows go together: what a query does not see gets the weight of -inf. */
+static void weigh(const sdpa_item *item, int64_t pitch)
+{
+    const tm_kernels *kernels = item->work->kernels;
+    const int64_t queries = item->stop - item->origin, *visible = item->space->visible;
+    float *scores = item->space->scores, *weights = item->space->weights;
+    if (pitch == visible[queries - 1]) {
+        for (int64_t i = 0; i < queries; i++) {
+            for (int64_t j = visible[i]; j < pitch; j++) scores[i * pitch + j] = -INFINITY;
+        }
+        kernels->softmax_rows_f32(scores, weights, queries, pitch, false);
+        return;
+    }
+    for (int64_t i = 0; i < queries; i++) {
+        if (visible[i] > 0) kernels->softmax_rows_f32(scores + i * pitch, weights + i * pitch, 1, visible[i], false);
+    }
+}
+
+static void attend_item(const sdpa_item *item)
+{
+    const sdpa_work *work = item->work;
+    const tm_step *step = work->step;
+    const int64_t *size = step->size, queries = item->stop - item->origin;
+    int64_t *visible = item->space->visible;
+    for (int64_t i = 0; i < queries; i++)
+        visible[i] = tm_visible_keys((tm_mask)step->node.attributes.mask, item->origin + i, size[QUERIES], size[KEYS]);
+    const int64_t most = visible[queries - 1];
+    tm_attend attend = {.q = work->q + (item->head * size[QUERIES] + item->origin) * size[SIZE],
+                        .k = work->k + item->head * size[KEYS] * size[SIZE],
+                        .v = work->v + item->head * size[KEYS] * size[VALUE_SIZE],
+                        .y = work->y + (item->head * size[QUERIES] + item->origin) * size[VALUE_SIZE],
+                        .size = size[SIZE],
+                        .value_size = size[VALUE_SIZE],
+                        .queries = queries,
+                        .visible = visible,
+                        .scale = (float)step->real[SCALE],
+                        .weights = item->space->scores,
+                        .pitch = most > 0 && most <= SHORT ? most : size[PITCH],
+                        .stream = step->stream};
+    if (size[PACK] > 0) {
+        attend.pitch = size[PITCH];
+        score_packed(item);
+    } else {
+        /* Meanwhile the values come, then the next head's keys and queries. */
+        if (most * size[VALUE_SIZE] <= AHEAD_FLOATS)
+            attend.ahead[0] = attend.v, attend.ahead_end[0] = attend.v + most * size[VALUE_SIZE];
+        work->kernels->attend_f32.scores(&attend);
+    }
+    weigh(item, attend.pitch);
+    attend.weights = item->space->weights;
+    attend.ahead[0] = attend.ahead_end[0] = NULL;
+    const float *k = attend.k + size[KEYS] * size[SIZE], *q = attend.q + queries * size[SIZE];
+    if (!item->last && queries == size[QUERIES] && (most + queries) * size[SIZE] <= AHEAD_FLOATS) {
+        attend.ahead[0] = k, attend.ahead_end[0] = k + most * size[SIZE];
+        attend.ahead[1] = q, attend.ahead_end[1] = q + queries * size[SIZE];
+    }
+    work->kernels->attend_f32.blend(&attend);
+}
+
+/* Many heads: each member has some of its own, one after the other. Few: blocks in turn, since late ones see more. */
 static void sdpa_body(void *context, int32_t member, int32_t members)
 {
     const sdpa_work *work = context;
     const int64_t *size = work->step->size, queries = size[QUERIES];
     const int64_t blocks = (queries + size[BLOCK] - 1) / size[BLOCK];
-    float *scores = work->scratch + member * 2 * size[BLOCK] * size[PITCH];
+    const bool turns = size[HEADS] < 8 * members;
+    sdpa_space space = space_of(work, member);
     int64_t first, last;
-    tm_share(size[HEADS] * blocks, 1, member, members, &first, &last);
-    for (int64_t item = first; item < last; item++) {
-        const int64_t number = item / blocks, origin = item % blocks * size[BLOCK];
-        const int64_t stop = origin + size[BLOCK] < queries ? origin + size[BLOCK] : queries;
-        head h = {.work = work,
-                  .q = work->q + number * queries * size[SIZE],
-                  .k = work->k + number * size[KEYS] * size[SIZE],
-                  .v = work->v + number * size[KEYS] * size[VALUE_SIZE],
-                  .y = work->y + number * queries * size[VALUE_SIZE],
-                  .scores = scores,
-                  .weights = scores + size[BLOCK] * size[PITCH]};
-        const int64_t wanted = visible(work->step, stop - 1) * size[SIZE];
-        if (blocks == 1 && item + 1 < last && wanted <= PREFETCH_FLOATS) {
-            h.later = h.k + size[KEYS] * size[SIZE];
-            h.later_floats = wanted;
-        }
-        attend_block(&h, origin, stop);
+    tm_share(size[HEADS], 1, member, members, &first, &last);
+    if (turns) first = 0, last = size[HEADS];
+    for (int64_t number = first * blocks; number < last * blocks; number++) {
+        if (turns && number % members != member) continue;
+        sdpa_item item = {.work = work, .space = &space, .head = number / blocks};
+        item.origin = number % blocks * size[BLOCK];
+        item.stop = item.origin + size[BLOCK] < queries ? item.origin + size[BLOCK] : queries;
+        item.last = turns || item.head + 1 == last;
+        attend_item(&item);
     }
 }
 
@@ -168,6 +206,16 @@ static void run_sdpa(const tm_step *step, const tm_frame *frame)
     tm_pool_run(frame->pool, step->members, sdpa_body, &work);
 }
 
+static void plan_blocks(const tm_kernels *kernels, int64_t *size)
+{
+    const int64_t tile = tile_rows(kernels), nr = kernels->gemm_f32.nr;
+    size[PITCH] = round_up(size[KEYS], 16) + 16;
+    if (size[QUERIES] >= MANY && size[KEYS] >= nr && size[SIZE] > 0) size[PACK] = round_up(size[KEYS], nr) * size[SIZE];
+    const int64_t block = SCORE_FLOATS / size[PITCH] / tile * tile, large = 8 * tile;
+    size[BLOCK] = block < tile ? tile : block < large ? block : large;
+    if (size[BLOCK] > size[QUERIES]) size[BLOCK] = size[QUERIES] > 0 ? size[QUERIES] : 1;
+}
+
 tm_status tm_plan_sdpa(const tm_planner *planner, tm_step *step, tm_error *error)
 {
     (void)error;
@@ -180,20 +228,19 @@ tm_status tm_plan_sdpa(const tm_planner *planner, tm_step *step, tm_error *error
     size[KEYS] = k->dim[k->rank - 2];
     size[SIZE] = q->dim[q->rank - 1];
     size[VALUE_SIZE] = v->dim[v->rank - 1];
-    size[PITCH] = (size[KEYS] + 15) / 16 * 16 + 16;
-    const int64_t tile = planner->kernels->gemm_f32.mr;
-    const int64_t block = SCORE_FLOATS / size[PITCH] / tile * tile, large = 8 * tile;
-    size[BLOCK] = block < tile ? tile : block < large ? block : large;
-    if (size[BLOCK] > size[QUERIES]) size[BLOCK] = size[QUERIES] > 0 ? size[QUERIES] : 1;
+    plan_blocks(planner->kernels, size);
     const double scale = step->node.attributes.scale;
     step->real[SCALE] = isnan(scale) ? 1.0 / sqrt((double)size[SIZE]) : scale;
     const double pairs = (double)size[HEADS] * (double)size[QUERIES] * (double)size[KEYS];
     const int64_t blocks = (size[QUERIES] + size[BLOCK] - 1) / size[BLOCK];
     tm_step_divide(planner, step, 2.0 * pairs * (double)(size[SIZE] + size[VALUE_SIZE]), size[HEADS] * blocks);
     step->run = run_sdpa;
-    step->scratch_bytes = (size_t)(step->members * 2 * size[BLOCK] * size[PITCH]) * sizeof(float);
-    TM_USE(planner, step, gemm_f32);
+    step->scratch_bytes = (size_t)(step->members * space_floats(planner->kernels, size)) * sizeof(float);
+    TM_USE(planner, step, attend_f32);
     TM_USE(planner, step, softmax_rows_f32);
-    TM_USE(planner, step, sum_f32);
+    if (size[PACK] > 0) {
+        TM_USE(planner, step, gemm_f32);
+        TM_USE(planner, step, deinterleave_f32);
+    }
     return TM_OK;
 }
