@@ -12,7 +12,7 @@
 typedef struct tm_frame {
     void *const *value; /* data of every value of the graph; 16-bit reals are already float32 here */
     void *scratch;      /* the plan's scratch, 64-byte aligned, as large as the greediest step asked for */
-    tm_pool *pool;
+    tm_pool *pool;      /* NULL within a block: one thread */
     const tm_kernels *kernels;
 } tm_frame;
 
@@ -48,7 +48,7 @@ static inline void *tm_step_result(const tm_step *step, const tm_frame *frame)
 typedef struct tm_planner {
     const tm_graph *graph;
     const tm_kernels *kernels;
-    tm_pool *pool;
+    tm_pool *pool;    /* NULL for the steps of a block: one thread */
     double llc_bytes; /* outputs above half of it are streamed */
 } tm_planner;
 
