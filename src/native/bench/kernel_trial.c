@@ -36,7 +36,8 @@ typedef struct slot {
              : tm_trial_of_widen, tm_narrow_kernel                                                                     \
              : tm_trial_of_narrow, tm_gemm_kernels                                                                     \
              : tm_trial_of_gemm, tm_gemm_bf16_kernels                                                                  \
-             : tm_trial_of_gemm_bf16, tm_conv_planar_kernel                                                            \
+             : tm_trial_of_gemm_bf16, tm_attend_kernels                                                                \
+             : tm_trial_of_attend, tm_conv_planar_kernel                                                               \
              : tm_trial_of_conv_planar, tm_deinterleave_kernel                                                         \
              : tm_trial_of_deinterleave, tm_copy_rows_kernel                                                           \
              : tm_trial_of_copy_rows, tm_gather_rows_kernel                                                            \

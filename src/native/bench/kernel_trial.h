@@ -59,6 +59,7 @@ typedef struct tm_trial {
     tm_gemm_strip strip;
     tm_gemm_dot dot;
     tm_gemm_bf16_strip bf16;
+    tm_attend attend;
     tm_conv_planar conv;
     const float *planes[4];
 } tm_trial;
