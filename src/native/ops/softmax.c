@@ -2,8 +2,8 @@
  *
  * Contiguous rows that stay in a core's cache are done whole, divided over the threads. A longer row is cut into pieces
  * of fixed size: first each piece's maximum and sum, then, with those merged in order, each piece's result. Rows are
- * divided over the threads where there are several for each; else all threads share every row. The second pass begins
- * with what the first one left in the cache. Other axes: strips of columns. */
+ * divided over the threads where there are several for each; else all threads share every row. The second pass goes
+ * backwards, so that it begins with what the first one left in the cache. Other axes: strips of columns. */
 #include "native/ops/step_support.h"
 
 #include <math.h>
@@ -62,30 +62,27 @@ static softmax_part merge(const softmax_part *part, int64_t pieces)
     return all;
 }
 
-static void apply(const softmax_work *work, int64_t row, softmax_part all, int64_t piece)
+static void apply(const softmax_work *work, int64_t row, const softmax_part *part, int64_t begin, int64_t end)
 {
-    const int64_t at = row * work->step->size[LENGTH] + piece * PIECE;
-    work->kernels->softmax_apply_f32(work->x + at, work->y + at, piece_length(work, piece), all.max,
-                                     (float)(1.0 / all.sum), work->step->stream);
+    const softmax_part all = merge(part, work->step->size[PIECES]);
+    const float scale = (float)(1.0 / all.sum);
+    const int64_t at = row * work->step->size[LENGTH];
+    for (int64_t i = end - 1; i >= begin; i--) {
+        work->kernels->softmax_apply_f32(work->x + at + i * PIECE, work->y + at + i * PIECE, piece_length(work, i),
+                                         all.max, scale, work->step->stream);
+    }
 }
 
-/* While one row is written the next one is read, piece by piece, so that memory serves both at any time. Each row is
- * written from the end where its reading ended: that is what the caches still have. */
 static void own_rows_body(void *context, int32_t member, int32_t members)
 {
     const softmax_work *work = context;
-    const int64_t pieces = work->step->size[PIECES], length = work->step->size[LENGTH];
+    const int64_t pieces = work->step->size[PIECES];
     softmax_part *part = work->part + pieces * member;
     int64_t begin, end;
     tm_share(work->step->size[OUTER], 1, member, members, &begin, &end);
-    if (begin < end) measure(work, work->x + begin * length, part, 0, pieces);
     for (int64_t row = begin; row < end; row++) {
-        const softmax_part all = merge(part, pieces);
-        for (int64_t k = 0; k < pieces; k++) {
-            const int64_t i = (row - begin) % 2 == 0 ? pieces - 1 - k : k;
-            apply(work, row, all, i);
-            if (row + 1 < end) measure(work, work->x + (row + 1) * length, part, i, i + 1);
-        }
+        measure(work, work->x + row * work->step->size[LENGTH], part, 0, pieces);
+        apply(work, row, part, 0, pieces);
     }
 }
 
@@ -109,8 +106,7 @@ static void apply_body(void *context, int32_t member, int32_t members)
     const shared_row *shared = context;
     int64_t begin, end;
     tm_share(shared->work->step->size[PIECES], 1, member, members, &begin, &end);
-    const softmax_part all = merge(shared->work->part, shared->work->step->size[PIECES]);
-    for (int64_t i = end - 1; i >= begin; i--) apply(shared->work, shared->row, all, i);
+    apply(shared->work, shared->row, shared->work->part, begin, end);
 }
 
 static void columns_body(void *context, int32_t member, int32_t members)
