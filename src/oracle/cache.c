@@ -1,6 +1,7 @@
 /* Expected values on disk. A file is exactly the block in memory: header, key, want (f64), size (f32); the header holds
  * a hash of all that follows it. A file that does not fit its key or its hash counts as absent and is written anew.
- * Reading a file makes it young again; the oldest go when all together exceed the limit. */
+ * Reading a file makes it young again; the oldest go when all together exceed the limit. Large blocks are
+ * not written: they are made again as fast as they could be read. */
 #include "oracle/expected.h"
 
 #include "base/file.h"
@@ -15,8 +16,8 @@
 #include <unistd.h>
 
 enum { ALIGNMENT = 64 };
-static const size_t largest_file = (size_t)256 << 20;
-static const int64_t largest_folder = (int64_t)2 << 30;
+static const size_t largest_file = (size_t)32 << 20;
+static const int64_t largest_folder = (int64_t)1 << 30;
 static const char prefix[] = "oracle-";
 
 typedef struct blob_header {

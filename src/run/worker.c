@@ -191,7 +191,7 @@ static tm_status do_call(tm_worker_side *side, const tm_request *request, tm_ans
     }
     poison(side);
     side->timed.next_slot = request->slot;
-    return tm_timed_batch(&side->timed, 1, &answer->start_ns, &answer->stop_ns, error);
+    return tm_timed_call(&side->timed, &answer->start_ns, &answer->stop_ns, error);
 }
 
 static tm_status check_output_size(const tm_worker_side *side, uint64_t bytes, tm_error *error)

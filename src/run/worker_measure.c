@@ -35,14 +35,28 @@ static tm_status batch_time(tm_timed *timed, int64_t count, double *ns, tm_error
     return status;
 }
 
-/* At least so many calls and so long. *least_ns gets the time of the shortest; it stays as it was if there is none. */
+tm_status tm_timed_call(tm_timed *timed, uint64_t *start_ns, uint64_t *stop_ns, tm_error *error)
+{
+    const tm_status status = tm_timed_batch(timed, 1, start_ns, stop_ns, error);
+    const double ns = (double)(*stop_ns - *start_ns);
+    if (timed->calls > 0) {
+        timed->least_ns = timed->calls > 1 ? fmin(timed->least_ns, ns) : ns;
+        timed->later_ns += ns;
+    }
+    timed->calls++;
+    return status;
+}
+
+/* At least so many calls and so long, those that were verified counted. *least_ns gets the time of the shortest; it
+ * stays as it was if there is none. */
 static tm_status warm_up(tm_timed *timed, tm_warmup rule, double *least_ns, tm_error *error)
 {
-    const uint64_t begin = tm_now_ns();
+    const double begin = (double)tm_now_ns() - timed->later_ns;
+    const int32_t before = timed->calls > 1 ? timed->calls - 1 : 0;
     tm_status status = TM_OK;
-    double least = INFINITY, ns = 0.0;
-    for (int32_t calls = 0; status == TM_OK; calls++) {
-        if (calls >= rule.calls && (double)(tm_now_ns() - begin) >= rule.time_ns) break;
+    double least = before > 0 ? timed->least_ns : (double)INFINITY, ns = 0.0;
+    for (int32_t calls = before; status == TM_OK; calls++) {
+        if (calls >= rule.calls && (double)tm_now_ns() - begin >= rule.time_ns) break;
         status = batch_time(timed, 1, &ns, error);
         least = fmin(least, ns);
     }

@@ -10,12 +10,17 @@ typedef struct tm_timed {
     tm_session *session;
     tm_program *program;
     int32_t slots;
-    int32_t next_slot;     /* where the next batch starts: inputs rotate through all batches of a program's life */
-    int32_t delay_percent; /* this much of each batch is spent spinning, inside the timed region */
+    int32_t next_slot;         /* where the next batch starts: inputs rotate through all batches of a program's life */
+    int32_t delay_percent;     /* this much of each batch is spent spinning, inside the timed region */
+    int32_t calls;             /* made by themselves since the program was compiled */
+    double later_ns, least_ns; /* all of those but the first together, and the shortest of them */
 } tm_timed;
 
 /* Runs `count` executions to their end and stamps them. */
 tm_status tm_timed_batch(tm_timed *timed, int64_t count, uint64_t *start_ns, uint64_t *stop_ns, tm_error *error);
+
+/* One execution by itself, to be verified. It is remembered as warm-up. */
+tm_status tm_timed_call(tm_timed *timed, uint64_t *start_ns, uint64_t *stop_ns, tm_error *error);
 
 tm_status tm_timed_calibrate(tm_timed *timed, double first_call_ns, bool gpu, bool linearity, tm_calibration *into,
                              tm_error *error);
