@@ -81,12 +81,46 @@ static inline __attribute__((always_inline)) void lanes_sums(float *to, const V 
     _mm256_storeu_ps(to, _mm512_castps512_ps256(_mm512_permutexvar_ps(order, all)));
 }
 
+/* Eight filters of sixteen pixels to y[p * 8 + f]. Each of three steps trades a bit of the filter's number for one of
+ * the pixel's, and leaves the pixel's last bit: two pixels fill a vector. */
+static inline __attribute__((always_inline)) void lanes_store_eights(float *y, const V *sum, bool stream)
+{
+    const __m512i low = _mm512_setr_epi32(0, 1, 8, 9, 16, 17, 24, 25, 2, 3, 10, 11, 18, 19, 26, 27);
+    const __m512i high = _mm512_setr_epi32(4, 5, 12, 13, 20, 21, 28, 29, 6, 7, 14, 15, 22, 23, 30, 31);
+    for (int32_t second = 0; second < 2; second++) { /* pixels 2 and 3 of each four */
+        V two[4], four[4];
+        for (int32_t f = 0; f < 4; f++)
+            two[f] = second ? _mm512_unpackhi_ps(sum[2 * f], sum[2 * f + 1])
+                            : _mm512_unpacklo_ps(sum[2 * f], sum[2 * f + 1]);
+        for (int32_t f = 0; f < 2; f++) {
+            four[f] = _mm512_shuffle_f32x4(two[2 * f], two[2 * f + 1], 0x44);
+            four[2 + f] = _mm512_shuffle_f32x4(two[2 * f], two[2 * f + 1], 0xEE);
+        }
+        for (int32_t half = 0; half < 2; half++) { /* of the pixels */
+            const V a = _mm512_permutex2var_ps(four[2 * half], low, four[2 * half + 1]);
+            const V b = _mm512_permutex2var_ps(four[2 * half], high, four[2 * half + 1]);
+            float *to = y + 64 * half + 16 * second;
+            if (stream) {
+                _mm512_stream_ps(to, a);
+                _mm512_stream_ps(to + 32, b);
+            } else {
+                _mm512_storeu_ps(to, a);
+                _mm512_storeu_ps(to + 32, b);
+            }
+        }
+    }
+}
+
 /* Pixel p of filter f to y[p * filters + f]: an 8 x 16 transposition, a pixel's filters side by side in 32 bytes. */
 static inline __attribute__((always_inline)) void lanes_store_transposed(float *y, const V *sum, int32_t filters,
                                                                          int32_t pixels, bool stream)
 {
     const __m512i pair = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
     const __m512i last = _mm512_setr_epi32(8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
+    if (filters == 8 && pixels == 16) {
+        lanes_store_eights(y, sum, stream && (uintptr_t)y % 64 == 0);
+        return;
+    }
     V a[8], two[8], four[8];
     for (int32_t f = 0; f < 8; f++) a[f] = f < filters ? sum[f] : _mm512_setzero_ps();
     for (int32_t f = 0; f < 8; f += 2) {
