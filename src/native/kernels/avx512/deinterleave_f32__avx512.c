@@ -15,22 +15,36 @@ static __mmask16 first_lanes(int64_t lanes)
     return (__mmask16)(lanes >= 16 ? 0xFFFFu : (1u << (uint32_t)lanes) - 1u);
 }
 
-static void collect_few(const float *x, int64_t channels, int64_t pixels, float *planes, int64_t plane)
+/* `channels` is a constant: what to take from which vector is worked out once for the whole row. */
+static inline __attribute__((always_inline)) void collect_row(const float *x, const int channels, int64_t width,
+                                                              float *planes, int64_t plane)
 {
     const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    const __m512i step = _mm512_mullo_epi32(lane, _mm512_set1_epi32((int32_t)channels));
-    __m512 part[FEW];
-    for (int64_t v = 0; v < channels; v++)
-        part[v] = _mm512_maskz_loadu_ps(first_lanes(pixels * channels - 16 * v), x + 16 * v);
-    for (int64_t c = 0; c < channels; c++) {
-        __m512i from = _mm512_add_epi32(step, _mm512_set1_epi32((int32_t)c));
-        __m512 collected = _mm512_setzero_ps();
-        for (int64_t v = 0; v < channels; v++) {
-            const __mmask16 here = _mm512_cmplt_epu32_mask(from, _mm512_set1_epi32(16));
-            collected = _mm512_mask_permutexvar_ps(collected, here, from, part[v]);
-            from = _mm512_sub_epi32(from, _mm512_set1_epi32(16));
+    const __m512i step = _mm512_mullo_epi32(lane, _mm512_set1_epi32(channels));
+    __m512i from[FEW];
+    __mmask16 here[FEW][FEW];
+    UNROLL for (int c = 0; c < channels; c++)
+    {
+        from[c] = _mm512_add_epi32(step, _mm512_set1_epi32(c));
+        UNROLL for (int v = 0; v < channels; v++) here[c][v] =
+            _mm512_cmpeq_epi32_mask(_mm512_srli_epi32(from[c], 4), _mm512_set1_epi32(v));
+    }
+    for (int64_t i = 0; i < width; i += 16, x += 16 * channels, planes += 16) {
+        const int64_t floats = (width - i) * channels;
+        __m512 part[FEW];
+        UNROLL for (int v = 0; v < channels; v++)
+        {
+            __builtin_prefetch(x + width * channels + 16 * v, 0, 2);
+            part[v] = _mm512_maskz_loadu_ps(first_lanes(floats - 16 * v), x + 16 * v);
         }
-        _mm512_storeu_ps(planes + c * plane, collected);
+        UNROLL for (int c = 0; c < channels; c++)
+        {
+            /* A permutation looks at the low four bits of `from`. */
+            __m512 collected = _mm512_permutexvar_ps(from[c], part[0]);
+            UNROLL for (int v = 1; v < channels; v++) collected =
+                _mm512_mask_permutexvar_ps(collected, here[c][v], from[c], part[v]);
+            _mm512_storeu_ps(planes + c * plane, collected);
+        }
     }
 }
 
@@ -74,13 +88,16 @@ static void transpose_block(const float *x, int64_t row, int64_t pixels, int64_t
 
 void tm_deinterleave_f32__avx512(const float *x, int64_t channels, int64_t width, float *planes, int64_t plane)
 {
+    switch (channels) {
+    case 1: collect_row(x, 1, width, planes, plane); return;
+    case 2: collect_row(x, 2, width, planes, plane); return;
+    case 3: collect_row(x, 3, width, planes, plane); return;
+    case 4: collect_row(x, 4, width, planes, plane); return;
+    default: break;
+    }
     for (int64_t i = 0; i < width; i += 16, x += 16 * channels, planes += 16) {
         const int64_t pixels = width - i < 16 ? width - i : 16;
         for (int64_t e = 0; e < 16 * channels; e += 16) __builtin_prefetch(x + width * channels + e, 0, 2);
-        if (channels <= FEW) {
-            collect_few(x, channels, pixels, planes, plane);
-            continue;
-        }
         for (int64_t c = 0; c < channels; c += 16)
             transpose_block(x + c, channels, pixels, channels - c, planes + c * plane, plane);
     }
