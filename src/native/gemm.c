@@ -18,7 +18,7 @@
 enum { BATCH, M, N, K, WAY, PARTS, KC, PACK, COPY, TILE, BY_COLUMNS, PRIVATE };
 enum { SHARED, BATCHED, SPLIT };
 enum { BLOCK_TILES = 8, L2_FLOATS = 96 * 1024, ROW_PAD = 16, DOT_BLOCK = 8192 };
-enum { LINE = 16, PACK_PANELS = 8, PACK_AHEAD = 8, WIDE = 1024, LARGE_B = 512 * 1024 };
+enum { LINE = 16, PACK_PANELS = 8, PACK_AHEAD = 8, WIDE = 1024, LARGE = 64 << 20 };
 
 typedef struct product {
     const tm_gemm_kernels *gemm;
@@ -381,11 +381,11 @@ static void collapse(const tm_step *step, tm_matmul_view *view)
     view->batch = 1;
 }
 
-/* More rows than a tile, but too few for packing all of B first, which is large and wide. */
+/* More rows than a tile of a large product, but too few for packing all of B, which is wide, first. */
 static bool some_rows(const int64_t *size, const tm_gemm_kernels *gemm)
 {
     return size[BATCH] == 1 && size[M] > gemm->mr && size[M] < 4 * (int64_t)gemm->mr && size[N] >= WIDE &&
-           size[K] >= LARGE_B / size[N];
+           size[K] >= LARGE / (size[M] * size[N]);
 }
 
 static void choose_way(tm_step *step, const tm_gemm_kernels *gemm)

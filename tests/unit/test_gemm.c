@@ -81,7 +81,7 @@ static void matmul_ways(tm_isa isa, int32_t threads)
         {"8x20001", "20001x9"},                            /* contraction split */
         {"3x9000", "9000x1"},                              /* dot products in blocks */
         {"3x70", "70x1100"},                               /* few rows of a wide product */
-        {"15x600", "600x1100"},                            /* some */
+        {"15x4100", "4100x1100"},                          /* some */
         {"100x513", "513x1"},     {"2x300", "300x700"},    /* columns divided */
         {"9x5x33", "9x33x40"},                             /* batches */
         {"3x70x65", "3x65x70"},                            /* few batches, large enough to share */
@@ -97,7 +97,7 @@ static void matmul_ways(tm_isa isa, int32_t threads)
     check_matmul(isa, threads, "2x50x3000", "3000x9", true);
     check_matmul(isa, threads, "10x1x5000", "5000x1", true);
     check_matmul(isa, threads, "4x40", "40x1031", true);
-    check_matmul(isa, threads, "15x520", "520x1031", true);
+    check_matmul(isa, threads, "15x4400", "4400x1031", true);
     check_matmul(isa, threads, "7", "7x3", true);
 }
 
