@@ -126,8 +126,11 @@ tm_status tm_run_refresh_cell(tm_run *run, int64_t case_position, int32_t backen
     const tm_cell *cell = tm_run_cell(run, case_position, backend);
     tm_record_cell *row = tm_run_record_cell(run, case_position, backend);
     const tm_work work = tm_graph_work(one->graph);
-    const tm_bound bound = tm_bound_of(tm_run_limits(run, backend), work.flop, work.bytes, work.floor_flop,
-                                       work.floor_bytes, work.read_only);
+    tm_limits limits = *tm_run_limits(run, backend);
+    /* bf16 products may run on instructions of their own. */
+    if (one->dtype == TM_BF16) limits.f32_gflops = fmax(limits.f32_gflops, limits.bf16_gflops);
+    const tm_bound bound =
+        tm_bound_of(&limits, work.flop, work.bytes, work.floor_flop, work.floor_bytes, work.read_only);
     const tm_summary summary = tm_summarise(cell->visits, cell->visit_count);
 
     tm_text labels = {0};
