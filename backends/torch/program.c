@@ -271,21 +271,44 @@ tm_status tm_torch_read(tm_program *program, int32_t output, size_t offset_bytes
     return copy_part(torch, program->dense[output], &shape, true, offset_bytes, bytes, into, false, error);
 }
 
-void tm_torch_poison(tm_program *program)
+static void fill_ones(const tm_torch *torch, tensor whole, const tm_shape *shape, bool on_host)
 {
     enum { piece = 1 << 16 };
     unsigned char ones[piece];
     memset(ones, 0xff, sizeof ones);
+    const size_t bytes = bytes_of(shape);
+    for (size_t done = 0; done < bytes; done += piece) {
+        const size_t part = bytes - done < piece ? bytes - done : piece;
+        copy_part(torch, whole, shape, on_host, done, part, ones, true, NULL);
+    }
+}
+
+/* PyTorch's allocator hands out what was freed last: a block of the result's size, full of NaN. The system's allocator
+ * maps blocks above this size afresh, zeroed, every time. */
+static void poison_fresh(const tm_program *program, const tm_shape *shape)
+{
+    enum { largest_kept = 32 << 20 };
+    const tm_torch *torch = &program->session->torch;
+    tensor block = NULL;
+    if (is_cpu(program) && bytes_of(shape) > largest_kept) return;
+    if (tm_torch_new_tensor(torch, shape, false, &block, NULL) != TM_OK) return;
+    fill_ones(torch, block, shape, is_cpu(program));
+    tm_torch_free_tensor(torch, &block);
+}
+
+void tm_torch_poison(tm_program *program)
+{
+    const tm_host *host = program->session->host;
     free_dense(program);
     free_results(program);
     for (int32_t i = 0; i < program->buffers; i++) {
         const tm_torch_buffer *buffer = &program->buffer[i];
-        const size_t bytes = bytes_of(&buffer->shape);
-        for (size_t done = 0; done < bytes; done += piece) {
-            const size_t part = bytes - done < piece ? bytes - done : piece;
-            copy_part(&program->session->torch, program->live[buffer->where], &buffer->shape, is_cpu(program), done,
-                      part, ones, true, NULL);
-        }
+        fill_ones(&program->session->torch, program->live[buffer->where], &buffer->shape, is_cpu(program));
+    }
+    for (int32_t i = 0; i < host->output_count(program->graph); i++) {
+        const int32_t value = host->output_value(program->graph, i);
+        const tm_shape shape = value_shape(program, value);
+        if (program->life[program->where[value]] == TM_TORCH_OF_RUN) poison_fresh(program, &shape);
     }
 }
 
