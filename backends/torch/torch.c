@@ -98,6 +98,7 @@ const tm_backend *tensormark_backend(void)
     static const tm_backend table = {
         .size = sizeof table,
         .abi = TM_BACKEND_ABI,
+        .flags = TM_PARALLEL_READ,
         .name = "torch",
         .probe = torch_probe,
         .open = torch_open,

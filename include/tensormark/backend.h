@@ -94,7 +94,7 @@ typedef struct tm_whole_model {
 typedef struct tm_backend {
     size_t size;      /* sizeof(tm_backend) as the backend knows it; new entries are only ever added at the end */
     uint32_t abi;     /* TM_BACKEND_ABI */
-    uint32_t flags;   /* TM_NEEDS_NETWORK, TM_WHOLE_MODEL */
+    uint32_t flags;   /* TM_NEEDS_NETWORK, TM_WHOLE_MODEL, TM_PARALLEL_READ */
     const char *name; /* "torch" */
 
     /* Can this device be used here? TM_UNSUPPORTED with the reason and what to install. Must return within 5 s.
@@ -159,6 +159,7 @@ typedef struct tm_backend {
 
 #define TM_NEEDS_NETWORK 1u
 #define TM_WHOLE_MODEL   2u
+#define TM_PARALLEL_READ 4u /* after one read of a result, several threads may call read and read_input at once */
 
 /* The only symbol that a backend library exports. */
 TM_EXPORT const tm_backend *tensormark_backend(void);

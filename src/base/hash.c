@@ -20,11 +20,15 @@ tm_hash128 tm_hash128_bytes(const void *bytes, size_t count)
     return (tm_hash128){hash.low64, hash.high64};
 }
 
+tm_hash128 tm_chunk_hash_join(tm_hash128 digest, tm_hash128 piece)
+{
+    const uint64_t chain[4] = {digest.low, digest.high, piece.low, piece.high};
+    return tm_hash128_bytes(chain, sizeof chain);
+}
+
 tm_hash128 tm_chunk_hash_add(tm_hash128 digest, const void *piece, size_t count)
 {
-    const tm_hash128 own = tm_hash128_bytes(piece, count);
-    const uint64_t chain[4] = {digest.low, digest.high, own.low, own.high};
-    return tm_hash128_bytes(chain, sizeof chain);
+    return tm_chunk_hash_join(digest, tm_hash128_bytes(piece, count));
 }
 
 tm_hash128 tm_chunk_hash(const void *bytes, size_t count)

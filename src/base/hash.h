@@ -19,6 +19,7 @@ tm_hash128 tm_hash128_bytes(const void *bytes, size_t count);
  * copied out of a backend and hashed without touching memory twice. */
 #define TM_HASH_CHUNK ((size_t)512 << 10)
 tm_hash128 tm_chunk_hash_add(tm_hash128 digest, const void *piece, size_t count);
+tm_hash128 tm_chunk_hash_join(tm_hash128 digest, tm_hash128 piece); /* adds a piece by its tm_hash128_bytes */
 tm_hash128 tm_chunk_hash(const void *bytes, size_t count);
 
 bool tm_hash128_equal(tm_hash128 a, tm_hash128 b);

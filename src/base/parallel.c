@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 
 enum { MAX_THREADS = 256 };
 
@@ -25,7 +26,25 @@ static void *take_pieces(void *argument)
     }
 }
 
+struct tm_affinity {
+    cpu_set_t set;
+};
+
+tm_affinity *tm_affinity_save(void)
+{
+    tm_affinity *affinity = malloc(sizeof *affinity);
+    if (affinity && sched_getaffinity(0, sizeof affinity->set, &affinity->set) == 0) return affinity;
+    free(affinity);
+    return NULL;
+}
+
 void tm_parallel_for(int64_t count, int64_t grain, int threads, tm_range_body body, void *context)
+{
+    tm_parallel_for_on(NULL, count, grain, threads, body, context);
+}
+
+void tm_parallel_for_on(const tm_affinity *affinity, int64_t count, int64_t grain, int threads, tm_range_body body,
+                        void *context)
 {
     if (count <= 0) return;
     range_job job = {.count = count, .grain = grain > 0 ? grain : 1, .body = body, .context = context};
@@ -34,7 +53,11 @@ void tm_parallel_for(int64_t count, int64_t grain, int threads, tm_range_body bo
     if (helpers > pieces - 1) helpers = (int)(pieces - 1);
     pthread_t ids[MAX_THREADS];
     int started = 0;
-    while (started < helpers && pthread_create(&ids[started], NULL, take_pieces, &job) == 0) started++;
+    pthread_attr_t attributes;
+    if (pthread_attr_init(&attributes) != 0) helpers = 0;
+    if (affinity && helpers > 0) pthread_attr_setaffinity_np(&attributes, sizeof affinity->set, &affinity->set);
+    while (started < helpers && pthread_create(&ids[started], &attributes, take_pieces, &job) == 0) started++;
+    if (helpers > 0) pthread_attr_destroy(&attributes);
     take_pieces(&job);
     for (int i = 0; i < started; i++) pthread_join(ids[i], NULL);
 }

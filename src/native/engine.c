@@ -386,6 +386,7 @@ static void engine_poison(tm_program *program)
 static const tm_backend table = {
     .size = sizeof(tm_backend),
     .abi = TM_BACKEND_ABI,
+    .flags = TM_PARALLEL_READ,
     .name = "native",
     .probe = engine_probe,
     .open = engine_open,

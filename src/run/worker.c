@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -67,6 +68,7 @@ static tm_status do_open(tm_worker_side *side, const tm_request *request, tm_ans
         return TM_OK;
     }
     side->timed.delay_percent = request->delay_percent;
+    side->threads = request->threads;
     status = side->backend.probe(request->device, request->location, &answer->info, error);
     terminate(&answer->info);
     if (status != TM_OK || request->probe_only) return status;
@@ -216,25 +218,76 @@ static tm_status do_read(tm_worker_side *side, const tm_request *request, tm_ans
     return status;
 }
 
-/* Digest of output 0 (`input` -1) or of an input of a slot, piece by piece. */
+/* Pieces of a tensor on their way out of the backend. */
+typedef struct piece_job {
+    tm_worker_side *side;
+    const tm_request *request;
+    int32_t input; /* -1: output 0 */
+    tm_hash128 *hash;
+    pthread_mutex_t lock;
+    tm_status status; /* of the first that failed */
+    tm_error *error;
+} piece_job;
+
+static void hash_piece(piece_job *job, int64_t index, void *piece)
+{
+    const tm_backend *backend = &job->side->backend;
+    const size_t offset = (size_t)index * TM_HASH_CHUNK, left = (size_t)job->request->bytes - offset;
+    const size_t bytes = left < TM_HASH_CHUNK ? left : TM_HASH_CHUNK;
+    tm_error error = {{0}};
+    const tm_status status = job->input < 0 ? backend->read(job->side->timed.program, 0, offset, bytes, piece, &error)
+                                            : backend->read_input(job->side->timed.program, job->request->slot,
+                                                                  job->input, offset, bytes, piece, &error);
+    job->hash[index] = tm_hash128_bytes(piece, bytes);
+    if (status == TM_OK) return;
+    pthread_mutex_lock(&job->lock);
+    if (job->status == TM_OK) {
+        job->status = status;
+        *job->error = error;
+    }
+    pthread_mutex_unlock(&job->lock);
+}
+
+static void hash_pieces(void *context, int64_t begin, int64_t end)
+{
+    piece_job *job = context;
+    void *piece = malloc(TM_HASH_CHUNK);
+    if (!piece) {
+        pthread_mutex_lock(&job->lock);
+        job->status = tm_fail_memory(job->error, "a piece of a tensor");
+        pthread_mutex_unlock(&job->lock);
+        return;
+    }
+    for (int64_t i = begin; i < end; i++) hash_piece(job, i + 1, piece);
+    free(piece);
+}
+
+/* Digest of output 0 (`input` -1) or of an input of a slot. The first piece alone: it may have to prepare the rest. */
 static tm_status digest(tm_worker_side *side, const tm_request *request, int32_t input, tm_hash128 *hash,
                         tm_error *error)
 {
+    enum { grain = 64 };
     *hash = (tm_hash128){0, 0};
-    const size_t largest = request->bytes < TM_HASH_CHUNK ? (size_t)request->bytes : TM_HASH_CHUNK;
-    void *piece = malloc(largest ? largest : 1);
-    if (!piece) return tm_fail_memory(error, "a piece of a tensor");
-    tm_status status = TM_OK;
-    for (uint64_t done = 0; done < request->bytes && status == TM_OK; done += TM_HASH_CHUNK) {
-        const uint64_t left = request->bytes - done;
-        const size_t bytes = left < TM_HASH_CHUNK ? (size_t)left : TM_HASH_CHUNK;
-        status = input < 0 ? side->backend.read(side->timed.program, 0, (size_t)done, bytes, piece, error)
-                           : side->backend.read_input(side->timed.program, request->slot, input, (size_t)done, bytes,
-                                                      piece, error);
-        if (status == TM_OK) *hash = tm_chunk_hash_add(*hash, piece, bytes);
+    if (request->bytes == 0) return TM_OK;
+    const int64_t pieces = (int64_t)((request->bytes + TM_HASH_CHUNK - 1) / TM_HASH_CHUNK);
+    piece_job job = {.side = side, .request = request, .input = input, .error = error};
+    job.hash = malloc((size_t)pieces * sizeof *job.hash);
+    void *piece = malloc(TM_HASH_CHUNK);
+    pthread_mutex_init(&job.lock, NULL);
+    if (job.hash && piece) {
+        const bool parallel = side->backend.flags & TM_PARALLEL_READ;
+        hash_piece(&job, 0, piece);
+        if (job.status == TM_OK) {
+            tm_parallel_for_on(side->affinity, pieces - 1, grain, parallel ? side->threads : 1, hash_pieces, &job);
+        }
+    } else {
+        job.status = tm_fail_memory(error, "a piece of a tensor");
     }
+    for (int64_t i = 0; i < pieces && job.status == TM_OK; i++) *hash = tm_chunk_hash_join(*hash, job.hash[i]);
+    pthread_mutex_destroy(&job.lock);
     free(piece);
-    return status;
+    free(job.hash);
+    return job.status;
 }
 
 static tm_status do_hash_output(tm_worker_side *side, const tm_request *request, tm_answer *answer, tm_error *error)
@@ -395,8 +448,10 @@ int tm_worker_main(int argc, char **argv)
     }
     tm_worker_side *side = calloc(1, sizeof *side);
     if (!side) return 3;
+    side->affinity = tm_affinity_save();
     while (!side->done && serve_one(side)) {}
     const int status = side->done ? 0 : 2;
+    free(side->affinity);
     free(side);
     return status;
 }

@@ -2,6 +2,7 @@
 #ifndef TM_RUN_WORKER_H
 #define TM_RUN_WORKER_H
 
+#include "base/parallel.h"
 #include "run/shared.h"
 #include "run/worker_measure.h"
 
@@ -19,6 +20,8 @@ typedef struct tm_worker_side {
     tm_timed timed;
     tm_text stamps; /* of the visit being answered */
     tm_view inputs, outputs;
+    tm_affinity *affinity; /* of the process before a backend pinned it; NULL: unknown */
+    int32_t threads;       /* the backend's, which read tensors back too where the backend allows it */
     bool done;
 } tm_worker_side;
 
