@@ -1,6 +1,6 @@
 /* Addresses for the inputs of a session's programs, set aside once; pages come when they are first written and stay
  * until they are given back. The range is as large as all of memory, so that it never has to move: addresses cost
- * nothing. */
+ * nothing. Huge pages are asked for, as NumPy does for the arrays that most data arrives in. */
 #include "torch.h"
 
 #include <sys/mman.h>
@@ -16,7 +16,7 @@ static bool map_range(tm_torch_inputs *inputs, size_t bytes)
     return true;
 }
 
-char *tm_torch_inputs_take(tm_torch_inputs *inputs, size_t bytes, bool tuned)
+char *tm_torch_inputs_take(tm_torch_inputs *inputs, size_t bytes)
 {
     if (inputs->base && bytes <= inputs->bytes) return inputs->base;
     tm_torch_inputs_free(inputs);
@@ -25,9 +25,7 @@ char *tm_torch_inputs_take(tm_torch_inputs *inputs, size_t bytes, bool tuned)
     const size_t needed = (bytes / huge_page + 1) * huge_page;
     if (!map_range(inputs, all > needed ? all : needed) && !map_range(inputs, needed)) return NULL;
 #ifdef MADV_HUGEPAGE
-    if (tuned) (void)madvise(inputs->base, inputs->bytes, MADV_HUGEPAGE);
-#else
-    (void)tuned;
+    (void)madvise(inputs->base, inputs->bytes, MADV_HUGEPAGE);
 #endif
     return inputs->base;
 }

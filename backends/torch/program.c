@@ -124,7 +124,7 @@ static tm_status new_input(tm_program *program, int32_t slot, int32_t input, con
     tm_session *session = program->session;
     const tm_torch *torch = &session->torch;
     if (!is_cpu(program)) return tm_torch_new_tensor(torch, shape, false, into, error);
-    char *base = tm_torch_inputs_take(&session->inputs, (size_t)program->slots * program->slot_bytes, session->tuned);
+    char *base = tm_torch_inputs_take(&session->inputs, (size_t)program->slots * program->slot_bytes);
     if (!base) return tm_torch_fail(error, TM_OUT_OF_MEMORY, "out of memory for inputs");
     int64_t strides[TM_MAX_RANK];
     dense_strides(shape, strides);

@@ -130,8 +130,8 @@ typedef struct tm_torch_inputs {
     size_t bytes;
 } tm_torch_inputs;
 
-/* At least `bytes` of memory, as +tuned has it (huge pages) or as everybody (the system's default). */
-char *tm_torch_inputs_take(tm_torch_inputs *inputs, size_t bytes, bool tuned);
+/* At least `bytes` of memory, in huge pages where the system gives them; NULL when there is none. */
+char *tm_torch_inputs_take(tm_torch_inputs *inputs, size_t bytes);
 void tm_torch_inputs_free(tm_torch_inputs *inputs);
 
 struct tm_session {

@@ -17,8 +17,12 @@ static double calibrate_timeout_s(double first_call_ns)
     return fmax(10.0, 400 * first_call_ns * 1e-9);
 }
 
-/* Workers and parent together may hold this share of free memory; beyond, fewer workers hold the case at a time. */
+/* Workers and parent together may hold this share of free memory. */
 static const double resident_share = 0.85;
+
+/* Beyond this share the workers of one incarnation hold a case at a time: memory that one of them has just given back
+ * is cheap to have, and memory that nobody held before is not (on virtual machines down to 0.5 GB/s). */
+static const double roomy_share = 0.4;
 
 static bool is_gpu(const tm_backend_spec *spec)
 {
@@ -263,11 +267,11 @@ static int32_t fit_in_memory(tm_run *run, const tm_case *one, tm_residency *resi
         slots = tm_case_fitting_slots(one, llc_bytes, *available);
         if (slots < wanted) continue;
         *residency = TM_HOLD_ALL;
-        if (held_bytes(one, slots, run->seat_count) <= resident_share * *available) return slots;
+        if (held_bytes(one, slots, run->seat_count) <= roomy_share * *available) return slots;
+        *residency = TM_HOLD_INCARNATION;
+        if (attempt > 0 && held_bytes(one, slots, backends) <= resident_share * *available) return slots;
     }
-    if (slots == 0) return 0;
-    const bool few = held_bytes(one, slots, backends) <= resident_share * *available;
-    *residency = few ? TM_HOLD_INCARNATION : TM_HOLD_VISIT;
+    if (slots > 0) *residency = TM_HOLD_VISIT;
     return slots;
 }
 

@@ -113,8 +113,20 @@ static tm_status do_compile(tm_worker_side *side, const tm_request *request, tm_
     return TM_OK;
 }
 
-/* Bytes [offset, offset + bytes) of a shared file, which reaches that far. The pages are looked up ahead of their use,
- * many at a time. */
+/* The pages of [at, at + bytes) are looked up ahead of their use, many at a time. */
+static void populate(char *at, size_t bytes, int protection)
+{
+#ifdef MADV_POPULATE_READ
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), skipped = (uintptr_t)at % page;
+    (void)madvise(at - skipped, bytes + skipped, protection & PROT_WRITE ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+#else
+    (void)at;
+    (void)bytes;
+    (void)protection;
+#endif
+}
+
+/* Bytes [offset, offset + bytes) of a shared file, which reaches that far. */
 static void *view_of(tm_view *view, int file, uint64_t offset, size_t bytes, int protection)
 {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE), end = ((size_t)offset + bytes + page - 1) / page * page;
@@ -125,11 +137,6 @@ static void *view_of(tm_view *view, int file, uint64_t offset, size_t bytes, int
         if (base == MAP_FAILED) return NULL;
         *view = (tm_view){base, end};
     }
-#ifdef MADV_POPULATE_READ
-    const size_t from = (size_t)offset / page * page;
-    (void)madvise((char *)view->base + from, end - from,
-                  protection & PROT_WRITE ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
-#endif
     return (char *)view->base + offset;
 }
 
@@ -142,6 +149,7 @@ static tm_status do_bind(tm_worker_side *side, const tm_request *request, tm_ans
     if (request->bytes == 0) return TM_OK;
     const char *data = view_of(&side->inputs, TM_WORKER_INPUTS, request->offset, (size_t)request->bytes, PROT_READ);
     if (!data) return tm_fail_memory(error, "a view of the inputs");
+    populate((char *)(uintptr_t)data, (size_t)request->bytes, PROT_READ);
     tm_status status = TM_OK;
     for (uint64_t done = 0; done < request->bytes && status == TM_OK; done += TM_SHARED_PIECE) {
         const uint64_t left = request->bytes - done;
@@ -203,91 +211,101 @@ static tm_status check_output_size(const tm_worker_side *side, uint64_t bytes, t
                    (unsigned long long)bytes);
 }
 
-static tm_status do_read(tm_worker_side *side, const tm_request *request, tm_answer *answer, tm_error *error)
-{
-    (void)answer;
-    tm_status status = check_output_size(side, request->bytes, error);
-    if (status != TM_OK || request->bytes == 0) return status;
-    char *into = view_of(&side->outputs, TM_WORKER_OUTPUTS, 0, (size_t)request->bytes, PROT_READ | PROT_WRITE);
-    if (!into) return tm_fail_memory(error, "a view of the outputs");
-    for (uint64_t done = 0; done < request->bytes && status == TM_OK; done += TM_SHARED_PIECE) {
-        const uint64_t left = request->bytes - done;
-        const size_t piece = left < TM_SHARED_PIECE ? (size_t)left : TM_SHARED_PIECE;
-        status = side->backend.read(side->timed.program, 0, (size_t)done, piece, into + done, error);
-    }
-    return status;
-}
-
-/* Pieces of a tensor on their way out of the backend. */
+/* A tensor on its way out of the backend, piece by piece: into memory at hand, or into a digest. */
 typedef struct piece_job {
     tm_worker_side *side;
     const tm_request *request;
-    int32_t input; /* -1: output 0 */
-    tm_hash128 *hash;
+    int32_t input;    /* -1: output 0 */
+    char *into;       /* the tensor's place, NULL when only the digest is wanted */
+    tm_hash128 *hash; /* per piece, when `into` is NULL */
     pthread_mutex_t lock;
     tm_status status; /* of the first that failed */
     tm_error *error;
 } piece_job;
 
-static void hash_piece(piece_job *job, int64_t index, void *piece)
+static void piece_failed(piece_job *job, tm_status status, const tm_error *error)
 {
-    const tm_backend *backend = &job->side->backend;
-    const size_t offset = (size_t)index * TM_HASH_CHUNK, left = (size_t)job->request->bytes - offset;
-    const size_t bytes = left < TM_HASH_CHUNK ? left : TM_HASH_CHUNK;
-    tm_error error = {{0}};
-    const tm_status status = job->input < 0 ? backend->read(job->side->timed.program, 0, offset, bytes, piece, &error)
-                                            : backend->read_input(job->side->timed.program, job->request->slot,
-                                                                  job->input, offset, bytes, piece, &error);
-    job->hash[index] = tm_hash128_bytes(piece, bytes);
-    if (status == TM_OK) return;
     pthread_mutex_lock(&job->lock);
     if (job->status == TM_OK) {
         job->status = status;
-        *job->error = error;
+        *job->error = *error;
     }
     pthread_mutex_unlock(&job->lock);
 }
 
-static void hash_pieces(void *context, int64_t begin, int64_t end)
+static void take_piece(piece_job *job, int64_t index, char *scratch)
 {
-    piece_job *job = context;
-    void *piece = malloc(TM_HASH_CHUNK);
-    if (!piece) {
-        pthread_mutex_lock(&job->lock);
-        job->status = tm_fail_memory(job->error, "a piece of a tensor");
-        pthread_mutex_unlock(&job->lock);
-        return;
-    }
-    for (int64_t i = begin; i < end; i++) hash_piece(job, i + 1, piece);
-    free(piece);
+    const tm_backend *backend = &job->side->backend;
+    const size_t offset = (size_t)index * TM_HASH_CHUNK, left = (size_t)job->request->bytes - offset;
+    const size_t bytes = left < TM_HASH_CHUNK ? left : TM_HASH_CHUNK;
+    char *into = job->into ? job->into + offset : scratch;
+    if (job->into) populate(into, bytes, PROT_READ | PROT_WRITE);
+    tm_error error = {{0}};
+    const tm_status status = job->input < 0 ? backend->read(job->side->timed.program, 0, offset, bytes, into, &error)
+                                            : backend->read_input(job->side->timed.program, job->request->slot,
+                                                                  job->input, offset, bytes, into, &error);
+    if (!job->into) job->hash[index] = tm_hash128_bytes(into, bytes);
+    if (status != TM_OK) piece_failed(job, status, &error);
 }
 
-/* Digest of output 0 (`input` -1) or of an input of a slot. The first piece alone: it may have to prepare the rest. */
+static void take_pieces(void *context, int64_t begin, int64_t end)
+{
+    piece_job *job = context;
+    char *scratch = job->into ? NULL : malloc(TM_HASH_CHUNK);
+    if (!job->into && !scratch) {
+        tm_error error;
+        piece_failed(job, tm_fail_memory(&error, "a piece of a tensor"), &error);
+        return;
+    }
+    for (int64_t i = begin; i < end; i++) take_piece(job, i, scratch);
+    free(scratch);
+}
+
+static void take_later(void *context, int64_t begin, int64_t end)
+{
+    take_pieces(context, begin + 1, end + 1);
+}
+
+/* The first piece alone: the backend may have to prepare the rest. */
+static tm_status take_all(piece_job *job)
+{
+    enum { grain = 16 };
+    const int64_t pieces = (int64_t)((job->request->bytes + TM_HASH_CHUNK - 1) / TM_HASH_CHUNK);
+    const bool parallel = job->side->backend.flags & TM_PARALLEL_READ;
+    pthread_mutex_init(&job->lock, NULL);
+    take_pieces(job, 0, 1);
+    if (job->status == TM_OK && pieces > 1) {
+        tm_parallel_for_on(job->side->affinity, pieces - 1, grain, parallel ? job->side->threads : 1, take_later, job);
+    }
+    pthread_mutex_destroy(&job->lock);
+    return job->status;
+}
+
+static tm_status do_read(tm_worker_side *side, const tm_request *request, tm_answer *answer, tm_error *error)
+{
+    (void)answer;
+    const tm_status status = check_output_size(side, request->bytes, error);
+    if (status != TM_OK || request->bytes == 0) return status;
+    char *into = view_of(&side->outputs, TM_WORKER_OUTPUTS, 0, (size_t)request->bytes, PROT_READ | PROT_WRITE);
+    if (!into) return tm_fail_memory(error, "a view of the outputs");
+    piece_job job = {.side = side, .request = request, .input = -1, .into = into, .error = error};
+    return take_all(&job);
+}
+
+/* Digest of output 0 (`input` -1) or of an input of a slot. */
 static tm_status digest(tm_worker_side *side, const tm_request *request, int32_t input, tm_hash128 *hash,
                         tm_error *error)
 {
-    enum { grain = 64 };
     *hash = (tm_hash128){0, 0};
     if (request->bytes == 0) return TM_OK;
-    const int64_t pieces = (int64_t)((request->bytes + TM_HASH_CHUNK - 1) / TM_HASH_CHUNK);
+    const size_t pieces = ((size_t)request->bytes + TM_HASH_CHUNK - 1) / TM_HASH_CHUNK;
     piece_job job = {.side = side, .request = request, .input = input, .error = error};
-    job.hash = malloc((size_t)pieces * sizeof *job.hash);
-    void *piece = malloc(TM_HASH_CHUNK);
-    pthread_mutex_init(&job.lock, NULL);
-    if (job.hash && piece) {
-        const bool parallel = side->backend.flags & TM_PARALLEL_READ;
-        hash_piece(&job, 0, piece);
-        if (job.status == TM_OK) {
-            tm_parallel_for_on(side->affinity, pieces - 1, grain, parallel ? side->threads : 1, hash_pieces, &job);
-        }
-    } else {
-        job.status = tm_fail_memory(error, "a piece of a tensor");
-    }
-    for (int64_t i = 0; i < pieces && job.status == TM_OK; i++) *hash = tm_chunk_hash_join(*hash, job.hash[i]);
-    pthread_mutex_destroy(&job.lock);
-    free(piece);
+    job.hash = malloc(pieces * sizeof *job.hash);
+    if (!job.hash) return tm_fail_memory(error, "the digests of a tensor's pieces");
+    const tm_status status = take_all(&job);
+    for (size_t i = 0; i < pieces && status == TM_OK; i++) *hash = tm_chunk_hash_join(*hash, job.hash[i]);
     free(job.hash);
-    return job.status;
+    return status;
 }
 
 static tm_status do_hash_output(tm_worker_side *side, const tm_request *request, tm_answer *answer, tm_error *error)

@@ -56,7 +56,7 @@ static tm_hash128 expected_hash(int32_t slot)
 {
     float output[COUNT];
     for (int i = 0; i < COUNT; i++) output[i] = i - 7 + slot > 0 ? (float)(i - 7 + slot) : 0.0f;
-    return tm_chunk_hash(output, sizeof output);
+    return tm_chunk_hash(output, sizeof output, 1);
 }
 
 static tm_outcome rig_start(test_rig *rig, const char *backend, const char *lines, int32_t threads)
@@ -142,7 +142,7 @@ static void good_worker_measures(void **state)
         assert_true(tm_hash128_equal(hash, expected_hash(s)));
         assert_ok(tm_worker_hash_input(rig.worker, s, 0, tensor_bytes, &hash, &known));
         const float *inputs = tm_shared_inputs(rig.shared, SLOTS * tensor_bytes);
-        assert_true(known && tm_hash128_equal(hash, tm_chunk_hash(inputs + s * COUNT, tensor_bytes)));
+        assert_true(known && tm_hash128_equal(hash, tm_chunk_hash(inputs + s * COUNT, tensor_bytes, 1)));
     }
     assert_ok(tm_worker_read(rig.worker, tensor_bytes));
     const float *outputs = tm_shared_outputs(rig.shared, tensor_bytes);
