@@ -201,10 +201,12 @@ static json_t *cell_object(const tm_record *record, const tm_record_cell *cell)
 
 static json_t *comparison_object(const tm_record_comparison *pair)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "case", text_or_null(pair->case_id), "backend",
+    const char *verdict = tm_report_text(pair->verdict);
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "case", text_or_null(pair->case_id), "backend",
                      text_or_null(pair->backend), "base", text_or_null(pair->base), "ratio", real_or_null(pair->ratio),
                      "ci_low", real_or_null(pair->ci_low), "ci_high", real_or_null(pair->ci_high), "smallest_effect",
-                     real_or_null(pair->smallest_effect), "verdict", text_or_null(pair->verdict));
+                     real_or_null(pair->smallest_effect), "margin", real_or_null(pair->margin), "verdict",
+                     text_or_null(*verdict ? verdict : NULL));
 }
 
 static json_t *sample_object(const tm_record *record, const tm_record_sample *sample)
@@ -223,7 +225,7 @@ static json_t *sample_object(const tm_record *record, const tm_record_sample *sa
 }
 
 /* The arrays of a record under one roof: kind by kind, item by item. */
-typedef enum kind { BACKENDS, CELLS, COMPARISONS, SAMPLES } kind;
+typedef enum kind { BACKENDS, CELLS, COMPARISONS, TWINS, SAMPLES } kind;
 
 static json_t *item_of(const tm_record *record, kind of, int64_t i)
 {
@@ -231,13 +233,14 @@ static json_t *item_of(const tm_record *record, kind of, int64_t i)
     case BACKENDS: return backend_object(&record->backends[i]);
     case CELLS: return cell_object(record, &record->cells[i]);
     case COMPARISONS: return comparison_object(&record->comparisons[i]);
+    case TWINS: return comparison_object(&record->aa[i]);
     default: return sample_object(record, &record->samples[i]);
     }
 }
 
 static json_t *array_of(const tm_record *record, kind of)
 {
-    const int64_t counts[] = {record->backend_count, record->cell_count, record->comparison_count,
+    const int64_t counts[] = {record->backend_count, record->cell_count, record->comparison_count, record->aa_count,
                               record->sample_count};
     json_t *array = json_array();
     for (int64_t i = 0; i < counts[of]; i++) {
@@ -268,8 +271,8 @@ void tm_report_json(const tm_record *record, const tm_report_style *style, tm_te
     bool good = set(root, "schema", json_string("tensormark.run/1")) && set(root, "run", run_object(record)) &&
                 set(root, "machine", machine_object(&record->machine)) &&
                 set(root, "backends", array_of(record, BACKENDS)) && set(root, "cells", array_of(record, CELLS)) &&
-                set(root, "comparisons", array_of(record, COMPARISONS)) && set(root, "aa", json_array()) &&
-                set(root, "aa_floor", json_null());
+                set(root, "comparisons", array_of(record, COMPARISONS)) && set(root, "aa", array_of(record, TWINS)) &&
+                set(root, "aa_floor", real_or_null(record->aa_floor));
     if (style->samples) good = good && set(root, "samples", array_of(record, SAMPLES));
     print(root, good, JSON_INDENT(1), into);
 }

@@ -126,8 +126,13 @@ static void add_ratio(tm_ratio ratio, const char *otherwise, tm_table *table)
     const double half = 100 * sinh(ratio.half_width);
     if (isfinite(half)) snprintf(width, sizeof width, half < 9.95 ? " \u00b1 %.1f %%" : " \u00b1 %.0f %%", half);
     const int decimals = ratio.value < 0.0995 ? 3 : ratio.value >= 99.5 ? 0 : ratio.value >= 9.95 ? 1 : 2;
-    tm_table_format(table, paint_of(ratio.value), "%.*fx%s%s%s", decimals, ratio.value, width,
-                    *ratio.verdict ? " " : "", ratio.verdict);
+    char sees[32] = "";
+    if (strcmp(ratio.verdict, "UNDECIDED") == 0 && isfinite(ratio.smallest)) {
+        const double percent = 100 * ratio.smallest;
+        snprintf(sees, sizeof sees, percent < 9.95 ? " (sees %.1f %%)" : " (sees %.0f %%)", percent);
+    }
+    tm_table_format(table, paint_of(ratio.value), "%.*fx%s%s%s%s", decimals, ratio.value, width,
+                    *ratio.verdict ? " " : "", ratio.verdict, sees);
 }
 
 /* Of the case table: the case, three columns a backend, less the base's speed-up. */
@@ -190,6 +195,12 @@ static void add_detailed(view *v, tm_text *into)
     tm_text_add(into,
                 "\n## Cases\n\nMedian time and half the width of its 95 % interval; % of limit: the share of what this "
                 "machine can do.\n\n");
+    if (v->record->comparison_count > 0) {
+        tm_text_format(into,
+                       "FASTER, SLOWER and EQUAL are about differences of %.2g %%; UNDECIDED (sees 5 %%): 5 %% would "
+                       "have been found 8 times in 10.\n\n",
+                       100 * v->record->comparisons[0].margin);
+    }
     if (v->common && *v->common) tm_text_format(into, "Labels of every row: %s\n\n", v->common);
     tm_table_print(&table, true, v->style->color, into);
     tm_table_free(&table);
@@ -214,7 +225,7 @@ static void add_average_row(const view *v, const char *name, tm_average_filter f
             add_percent(averages[i].efficiency, table);
         else
             tm_table_add(table, TM_PAINT_DIM, "-");
-        if (i != v->base) add_ratio((tm_ratio){averages[i].ratio, averages[i].ratio_half_width, ""}, "-", table);
+        if (i != v->base) add_ratio((tm_ratio){averages[i].ratio, averages[i].ratio_half_width, "", NAN}, "-", table);
     }
     free(averages);
 }
@@ -318,6 +329,28 @@ static void add_backends(const tm_record *record, tm_text *into)
     }
 }
 
+/* What equal programs differed by. */
+static void add_twins(const tm_record *record, tm_text *into)
+{
+    int64_t told_apart = 0;
+    for (int64_t i = 0; i < record->aa_count; i++) {
+        const char *verdict = tm_report_text(record->aa[i].verdict);
+        told_apart += strcmp(verdict, "FASTER") == 0 || strcmp(verdict, "SLOWER") == 0;
+    }
+    if (record->aa_count > 0) {
+        tm_text_format(into, "- A/A: %lld of %lld pairs of equal programs told apart by more than 1 %%",
+                       (long long)told_apart, (long long)record->aa_count);
+    } else if (isfinite(record->aa_floor)) {
+        tm_text_add(into, "- A/A: from earlier runs on this machine");
+    } else {
+        return;
+    }
+    if (isfinite(record->aa_floor)) {
+        tm_text_format(into, "; differences below %.2g %% may be chance", 100 * record->aa_floor);
+    }
+    tm_text_add(into, "\n");
+}
+
 static void add_caption(const tm_record *record, tm_text *into)
 {
     const char *status = tm_report_text(record->status);
@@ -342,6 +375,7 @@ static void add_caption(const tm_record *record, tm_text *into)
     tm_text_add(into, "\n");
     tm_report_limits(record, into);
     add_backends(record, into);
+    add_twins(record, into);
 }
 
 static void add_discards(const tm_record *record, tm_text *into)

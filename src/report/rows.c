@@ -59,21 +59,23 @@ bool tm_cell_completed(const tm_record_cell *cell)
 
 bool tm_cell_ranked(const tm_record_cell *cell)
 {
-    return tm_cell_completed(cell) && !tm_has_label(cell->labels, "NO STEADY STATE");
+    return tm_cell_completed(cell) && !tm_has_label(cell->labels, "NO STEADY STATE") &&
+           !tm_has_label(cell->labels, "LOWACC");
 }
 
 tm_ratio tm_cell_ratio(const tm_record *record, const tm_record_cell *cell, const tm_record_cell *base)
 {
-    const tm_ratio none = {NAN, NAN, ""};
+    const tm_ratio none = {NAN, NAN, "", NAN};
     if (!tm_cell_completed(cell) || !tm_cell_completed(base)) return none;
     for (int64_t i = 0; i < record->comparison_count; i++) {
         const tm_record_comparison *pair = &record->comparisons[i];
         if (same(pair->case_id, cell->case_id) && same(pair->backend, cell->backend) &&
             same(pair->base, base->backend) && isfinite(pair->ratio)) {
-            return (tm_ratio){pair->ratio, log(pair->ci_high / pair->ci_low) / 2, pair->verdict ? pair->verdict : ""};
+            return (tm_ratio){pair->ratio, log(pair->ci_high / pair->ci_low) / 2, pair->verdict ? pair->verdict : "",
+                              pair->smallest_effect};
         }
     }
-    return (tm_ratio){base->median_ns / cell->median_ns, NAN, ""};
+    return (tm_ratio){base->median_ns / cell->median_ns, NAN, "", NAN};
 }
 
 static bool row_passes(const tm_record *record, const tm_record_cell *const *cells, tm_average_filter filter)

@@ -17,7 +17,7 @@ bool tm_has_label(const char *labels, const char *label);
 /* Completed, with a time: may stand in averages. NULL is allowed. */
 bool tm_cell_completed(const tm_record_cell *cell);
 
-/* Completed and steady: may be ranked against another. NULL is allowed. */
+/* Completed, steady and accurate: may be ranked against another. NULL is allowed. */
 bool tm_cell_ranked(const tm_record_cell *cell);
 
 /* time(base) / time(cell). */
@@ -25,6 +25,7 @@ typedef struct tm_ratio {
     double value;        /* NaN when one of them was not completed */
     double half_width;   /* of the 95 % interval, in logarithms; NaN where none is known */
     const char *verdict; /* its word, or "" */
+    double smallest;     /* difference that would have been found; NaN where none is known */
 } tm_ratio;
 
 /* The run's own paired estimate where it has one, else the quotient of the medians. */

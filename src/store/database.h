@@ -8,12 +8,13 @@
 #include <sqlite3.h>
 
 #define TM_STORE_APPLICATION 0x546d6b31 /* "Tmk1", in the file's header */
-#define TM_STORE_SCHEMA      1
+#define TM_STORE_SCHEMA      2
 
 struct tm_store {
     sqlite3 *db;
     char *path;
     bool read_only;
+    int64_t version; /* of the schema in the file: TM_STORE_SCHEMA, or older in a file that is only read */
 };
 
 /* Fills `error` from the connection's last result: one line that names the file. INVALID_ARGUMENT for damage. */

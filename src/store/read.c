@@ -132,6 +132,23 @@ tm_status tm_store_notes(tm_store *store, const char *run, tm_store_note_callbac
                         run, take_note, &reader, error);
 }
 
+tm_status tm_store_twins(tm_store *store, const char *run, const char *machine_key, const char *mode, double *into,
+                         size_t capacity, size_t *count, tm_error *error)
+{
+    static const char sql[] = "SELECT aa.ratio FROM aa JOIN run ON run.number = aa.run JOIN machine ON machine.run ="
+                              " aa.run WHERE run.id != ?1 AND machine.key = ?2 AND run.mode = ?3 AND aa.ratio > 0"
+                              " ORDER BY run.number DESC, aa.rowid LIMIT ?4";
+    *count = 0;
+    sqlite3_stmt *row = NULL;
+    const tm_status status =
+        tm_store_prepare(store, &row, error, sql, "ttti", run, machine_key, mode, (int64_t)capacity);
+    if (status != TM_OK) return status;
+    int code = SQLITE_DONE;
+    while (*count < capacity && (code = sqlite3_step(row)) == SQLITE_ROW) into[(*count)++] = log(column_real(row, 0));
+    sqlite3_finalize(row);
+    return code == SQLITE_DONE || code == SQLITE_ROW ? TM_OK : tm_store_fail(store, code, error);
+}
+
 static tm_status take_text(void *context, sqlite3_stmt *row, bool *more, tm_error *error)
 {
     *more = false;
@@ -283,6 +300,21 @@ static tm_status take_cell(void *context, sqlite3_stmt *row, bool *more, tm_erro
     return TM_OK;
 }
 
+static tm_status read_pair(sqlite3_stmt *row, tm_record_comparison *pair, tm_error *error)
+{
+    bool failed = false;
+    pair->case_id = column_copy(row, 0, &failed);
+    pair->backend = column_copy(row, 1, &failed);
+    pair->base = column_copy(row, 2, &failed);
+    pair->verdict = column_copy(row, 3, &failed);
+    pair->ratio = column_real(row, 4);
+    pair->ci_low = column_real(row, 5);
+    pair->ci_high = column_real(row, 6);
+    pair->smallest_effect = column_real(row, 7);
+    pair->margin = column_real(row, 8);
+    return failed ? tm_fail_memory(error, "a record") : TM_OK;
+}
+
 static tm_status take_comparison(void *context, sqlite3_stmt *row, bool *more, tm_error *error)
 {
     (void)more;
@@ -290,17 +322,42 @@ static tm_status take_comparison(void *context, sqlite3_stmt *row, bool *more, t
     if (!grow(&record->comparisons, record->comparison_count, sizeof *record->comparisons)) {
         return tm_fail_memory(error, "a record");
     }
-    tm_record_comparison *comparison = &record->comparisons[record->comparison_count++];
-    bool failed = false;
-    comparison->case_id = column_copy(row, 0, &failed);
-    comparison->backend = column_copy(row, 1, &failed);
-    comparison->base = column_copy(row, 2, &failed);
-    comparison->verdict = column_copy(row, 3, &failed);
-    comparison->ratio = column_real(row, 4);
-    comparison->ci_low = column_real(row, 5);
-    comparison->ci_high = column_real(row, 6);
-    comparison->smallest_effect = column_real(row, 7);
-    return failed ? tm_fail_memory(error, "a record") : TM_OK;
+    return read_pair(row, &record->comparisons[record->comparison_count++], error);
+}
+
+static tm_status take_aa(void *context, sqlite3_stmt *row, bool *more, tm_error *error)
+{
+    (void)more;
+    tm_record *record = context;
+    if (!grow(&record->aa, record->aa_count, sizeof *record->aa)) return tm_fail_memory(error, "a record");
+    return read_pair(row, &record->aa[record->aa_count++], error);
+}
+
+static tm_status take_floor(void *context, sqlite3_stmt *row, bool *more, tm_error *error)
+{
+    (void)more;
+    (void)error;
+    ((tm_record *)context)->aa_floor = column_real(row, 0);
+    return TM_OK;
+}
+
+/* Older files have neither margins nor twins. */
+static tm_status load_pairs(tm_store *store, const char *run, tm_record *record, tm_error *error)
+{
+    record->aa_floor = NAN;
+    if (store->version < 2) {
+        return for_each_row(store,
+                            "SELECT case_id, backend, base, verdict, ratio, ci_low, ci_high, smallest_effect, NULL"
+                            " FROM comparison WHERE run = " RUN " ORDER BY rowid",
+                            run, take_comparison, record, error);
+    }
+#define PAIRS(table)                                                                                                   \
+    "SELECT case_id, backend, base, verdict, ratio, ci_low, ci_high, smallest_effect, margin FROM " table              \
+    " WHERE run = " RUN " ORDER BY rowid"
+    tm_status status = for_each_row(store, PAIRS("comparison"), run, take_comparison, record, error);
+    if (status == TM_OK) status = for_each_row(store, PAIRS("aa"), run, take_aa, record, error);
+    if (status != TM_OK) return status;
+    return for_each_row(store, "SELECT aa_floor FROM run WHERE id = ?1", run, take_floor, record, error);
 }
 
 /* The index of the cell at a position, -1 for none; cells are sorted. */
@@ -358,12 +415,7 @@ static tm_status load_all(tm_store *store, const char *run, bool with_samples, l
                               run, take_backend, record, error);
     }
     if (status == TM_OK) status = for_each_row(store, CELLS, run, take_cell, load, error);
-    if (status == TM_OK) {
-        status = for_each_row(store,
-                              "SELECT case_id, backend, base, verdict, ratio, ci_low, ci_high, smallest_effect"
-                              " FROM comparison WHERE run = " RUN " ORDER BY rowid",
-                              run, take_comparison, record, error);
-    }
+    if (status == TM_OK) status = load_pairs(store, run, record, error);
     if (status == TM_OK && with_samples) status = for_each_row(store, VISITS, run, take_sample, load, error);
     return status;
 }

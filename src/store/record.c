@@ -59,10 +59,12 @@ void tm_record_free(tm_record *record)
     for (int64_t i = 0; i < record->backend_count; i++) free_backend(&record->backends[i]);
     for (int64_t i = 0; i < record->cell_count; i++) free_cell(&record->cells[i]);
     for (int64_t i = 0; i < record->comparison_count; i++) free_comparison(&record->comparisons[i]);
+    for (int64_t i = 0; i < record->aa_count; i++) free_comparison(&record->aa[i]);
     for (int64_t i = 0; i < record->sample_count; i++) free(record->samples[i].ns);
     free(record->backends);
     free(record->cells);
     free(record->comparisons);
+    free(record->aa);
     free(record->samples);
     free(record);
 }

@@ -42,8 +42,10 @@ typedef struct tm_record_cell {
 } tm_record_cell;
 
 typedef struct tm_record_comparison {
-    char *case_id, *backend, *base, *verdict; /* "FASTER", "SLOWER", "EQUAL", "UNDECIDED" */
+    char *case_id, *backend, *base;
+    char *verdict; /* "FASTER", "SLOWER", "EQUAL", "UNDECIDED"; "" for a pair that is not ranked */
     double ratio, ci_low, ci_high, smallest_effect;
+    double margin; /* that the verdict is about: 0.01 is 1 % */
 } tm_record_comparison;
 
 typedef struct tm_record_sample {
@@ -60,8 +62,10 @@ typedef struct tm_record {
     tm_record_backend *backends;
     tm_record_cell *cells; /* cases in run order, backends innermost */
     tm_record_comparison *comparisons;
+    tm_record_comparison *aa;  /* of equal programs: each twin against the backend it is a copy of */
     tm_record_sample *samples; /* only when asked for */
-    int64_t backend_count, cell_count, comparison_count, sample_count;
+    int64_t backend_count, cell_count, comparison_count, aa_count, sample_count;
+    double aa_floor; /* differences below it may be chance; NaN when not known */
 } tm_record;
 
 void tm_record_free(tm_record *record); /* NULL allowed */

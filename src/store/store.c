@@ -72,6 +72,7 @@ static tm_status inspect(tm_store *store, tm_error *error)
         status = tm_fail(error, TM_INVALID_ARGUMENT, "%s: not a results database of this version; left as it is",
                          store->path);
     }
+    store->version = version;
     if (status == TM_OK) status = tm_store_check_schema(store, version, error);
     if (status == TM_OK) status = tm_store_query_text(store, "PRAGMA quick_check(1)", &verdict, error);
     if (status == TM_OK && strcmp(verdict, "ok") != 0) {
@@ -104,14 +105,15 @@ static tm_status open_checked(tm_store *store, tm_error *error)
     return status == TM_OK ? inspect(store, error) : status;
 }
 
-/* Makes the schema in an empty file, unless another process has just done so. */
-static tm_status create(tm_store *store, tm_error *error)
+/* Makes the schema in an empty file, or brings an older one up to date, unless another process has just done so. */
+static tm_status bring_up_to_date(tm_store *store, tm_error *error)
 {
     int code = sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
     if (code != SQLITE_OK) return tm_store_fail(store, code, error);
-    int64_t objects = 0;
-    tm_status status = tm_store_query_i64(store, "SELECT count(*) FROM sqlite_master", &objects, error);
-    if (status == TM_OK && objects == 0) status = tm_store_migrate(store, 0, error);
+    int64_t version = 0;
+    tm_status status = tm_store_query_i64(store, "PRAGMA user_version", &version, error);
+    if (status == TM_OK && version < TM_STORE_SCHEMA) status = tm_store_migrate(store, version, error);
+    store->version = TM_STORE_SCHEMA;
     if (status == TM_OK) {
         code = sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL);
         if (code != SQLITE_OK) status = tm_store_fail(store, code, error);
@@ -155,7 +157,7 @@ static tm_status open_for_writing(tm_store *store, bool absent, char notice[256]
     status = connect_to(store, store->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error);
     if (status == TM_OK && sqlite3_db_readonly(store->db, "main"))
         status = tm_store_fail(store, SQLITE_READONLY, error);
-    if (status == TM_OK && absent) status = create(store, error);
+    if (status == TM_OK && store->version < TM_STORE_SCHEMA) status = bring_up_to_date(store, error);
     return status == TM_OK ? set_journal(store, notice, error) : status;
 }
 

@@ -54,6 +54,15 @@ tm_status tm_store_put_note(tm_store *store, const char *run, int64_t case_posit
 tm_status tm_store_put_comparison(tm_store *store, const char *run, const tm_record_comparison *comparison,
                                   tm_error *error);
 
+/* The same for a twin against the backend that it is a copy of. */
+tm_status tm_store_put_aa(tm_store *store, const char *run, const tm_record_comparison *comparison, tm_error *error);
+tm_status tm_store_set_aa_floor(tm_store *store, const char *run, double floor, tm_error *error);
+
+/* Natural logarithms of the twins' ratios in other runs of that mode on the machine with that key, newest runs first.
+ * Returns through `count` how many were written, at most `capacity`. */
+tm_status tm_store_twins(tm_store *store, const char *run, const char *machine_key, const char *mode, double *into,
+                         size_t capacity, size_t *count, tm_error *error);
+
 /* Calls back for every kept visit, or note, of a run, in order of writing; stops when the callback returns false. */
 typedef bool (*tm_store_visit_callback)(void *context, const tm_store_visit *visit);
 tm_status tm_store_visits(tm_store *store, const char *run, tm_store_visit_callback callback, void *context,

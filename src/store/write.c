@@ -119,11 +119,28 @@ tm_status tm_store_put_note(tm_store *store, const char *run, int64_t case_posit
                             note);
 }
 
+static tm_status put_pair(tm_store *store, const char *sql, const char *run, const tm_record_comparison *pair,
+                          tm_error *error)
+{
+    return tm_store_execute(store, error, sql, "tttttrrrrr", run, pair->case_id, pair->backend, pair->base,
+                            pair->verdict, pair->ratio, pair->ci_low, pair->ci_high, pair->smallest_effect,
+                            pair->margin);
+}
+
 tm_status tm_store_put_comparison(tm_store *store, const char *run, const tm_record_comparison *comparison,
                                   tm_error *error)
 {
-    static const char sql[] = "INSERT OR REPLACE INTO comparison VALUES(" RUN ", ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-    return tm_store_execute(store, error, sql, "tttttrrrr", run, comparison->case_id, comparison->backend,
-                            comparison->base, comparison->verdict, comparison->ratio, comparison->ci_low,
-                            comparison->ci_high, comparison->smallest_effect);
+    static const char sql[] = "INSERT OR REPLACE INTO comparison VALUES(" RUN ", ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    return put_pair(store, sql, run, comparison, error);
+}
+
+tm_status tm_store_put_aa(tm_store *store, const char *run, const tm_record_comparison *comparison, tm_error *error)
+{
+    static const char sql[] = "INSERT OR REPLACE INTO aa VALUES(" RUN ", ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    return put_pair(store, sql, run, comparison, error);
+}
+
+tm_status tm_store_set_aa_floor(tm_store *store, const char *run, double floor, tm_error *error)
+{
+    return tm_store_execute(store, error, "UPDATE run SET aa_floor = ?2 WHERE id = ?1", "tr", run, floor);
 }

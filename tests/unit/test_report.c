@@ -71,6 +71,7 @@ static tm_record record_of(tm_record_cell *cells, int64_t count)
                                    .copy_gbs = NAN},
                        .backends = backends,
                        .cells = cells,
+                       .aa_floor = NAN,
                        .backend_count = BACKENDS,
                        .cell_count = count};
 }
@@ -203,7 +204,7 @@ static void a_paired_ratio_beats_the_quotient(void **state)
     (void)state;
     tm_record_cell cells[] = {cell("softmax/a", "softmax", 0, 1e6, 0.5), cell("softmax/a", "softmax", 1, 4e6, 0.1)};
     tm_record_comparison pair = {
-        (char *)"softmax/a", (char *)"torch:cpu", (char *)"native:cpu", (char *)"SLOWER", 0.26, 0.25, 0.27, 0.03};
+        (char *)"softmax/a", (char *)"torch:cpu", (char *)"native:cpu", (char *)"SLOWER", 0.26, 0.25, 0.27, 0.03, 0.01};
     tm_record record = record_of(cells, 2);
     tm_ratio ratio = tm_cell_ratio(&record, &cells[1], &cells[0]);
     assert_float_equal(ratio.value, 0.25, 1e-12);

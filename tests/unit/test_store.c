@@ -2,7 +2,7 @@
  * starved writer leaves whole rounds only. */
 #include "base/clock.h"
 #include "base/file.h"
-#include "store/database.h"
+#include "store_place.h"
 
 #include <errno.h>
 #include <math.h>
@@ -16,46 +16,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cmocka.h>
-
-typedef struct place {
-    char folder[64];
-    char path[128];
-} place;
-
-static int make_place(void **state)
-{
-    place *here = calloc(1, sizeof *here);
-    snprintf(here->folder, sizeof here->folder, "/tmp/tm-store-XXXXXX");
-    if (!here || !mkdtemp(here->folder)) return -1;
-    snprintf(here->path, sizeof here->path, "%s/results.db", here->folder);
-    *state = here;
-    return 0;
-}
-
-static int drop_place(void **state)
-{
-    place *here = *state;
-    static const char *const endings[] = {"", "-wal", "-shm", "-journal"};
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        char name[160];
-        snprintf(name, sizeof name, "%s%s", here->path, endings[i]);
-        unlink(name);
-    }
-    rmdir(here->folder);
-    free(here);
-    return 0;
-}
-
-static tm_store *open_store(const char *path, bool read_only)
-{
-    tm_store *store = NULL;
-    tm_error error = {""};
-    char notice[256];
-    if (tm_store_open(path, read_only, &store, notice, &error) != TM_OK) fail_msg("%s", error.message);
-    return store;
-}
 
 static tm_record_cell example_cell(const char *case_id, const char *backend)
 {
@@ -92,37 +52,6 @@ static tm_record_cell example_cell(const char *case_id, const char *backend)
                             .discarded = 20};
 }
 
-static tm_record example_run(const char *id, tm_record_backend backends[2])
-{
-    backends[0] =
-        (tm_record_backend){(char *)"native:cpu", (char *)"Tensormark", (char *)"cpu", (char *)"", (char *)"", 2};
-    backends[1] = (tm_record_backend){(char *)"torch:cpu", (char *)"PyTorch", (char *)"cpu",
-                                      (char *)"+tuned",    (char *)"/lib.so", 4};
-    return (tm_record){.id = (char *)id,
-                       .started = (char *)"2026-01-01T00:00:00Z",
-                       .mode = (char *)"quick",
-                       .command = (char *)"tensormark run",
-                       .version = (char *)"0.1.0",
-                       .seed = UINT64_MAX - 1,
-                       .machine = {.key = (char *)"k",
-                                   .cpu = (char *)"c",
-                                   .cores = 2,
-                                   .memory_bytes = 1000,
-                                   .read_gbs = 1.5,
-                                   .copy_gbs = NAN,
-                                   .i8_gops = 8},
-                       .backends = backends,
-                       .backend_count = 2};
-}
-
-static void new_run(tm_store *store, const char *id)
-{
-    tm_error error = {""};
-    tm_record_backend backends[2];
-    const tm_record run = example_run(id, backends);
-    if (tm_store_new_run(store, &run, "{\"plan\": 1}", &error) != TM_OK) fail_msg("%s", error.message);
-}
-
 static void everything_put_in_comes_out(void **state)
 {
     const place *here = *state;
@@ -149,8 +78,13 @@ static void everything_put_in_comes_out(void **state)
     assert_int_equal(tm_store_put_visit(store, "r1", &dropped, &error), TM_OK);
     assert_int_equal(tm_store_put_visit(store, "r1", &kept, &error), TM_OK);
     const tm_record_comparison pair = {
-        (char *)"softmax/1", (char *)"torch:cpu", (char *)"native:cpu", (char *)"SLOWER", 0.5, 0.4, 0.6, 0.04};
+        (char *)"softmax/1", (char *)"torch:cpu", (char *)"native:cpu", (char *)"SLOWER", 0.5, 0.4, 0.6, 0.04, 0.02};
+    tm_record_comparison twin = pair;
+    twin.backend = (char *)"native:cpu+twin";
+    twin.margin = 0.01;
     assert_int_equal(tm_store_put_comparison(store, "r1", &pair, &error), TM_OK);
+    assert_int_equal(tm_store_put_aa(store, "r1", &twin, &error), TM_OK);
+    assert_int_equal(tm_store_set_aa_floor(store, "r1", 0.015, &error), TM_OK);
     assert_int_equal(tm_store_finish_run(store, "r1", "COMPLETE", "2026-01-01T01:00:00Z", &error), TM_OK);
     tm_store_close(store);
 
@@ -182,7 +116,10 @@ static void everything_put_in_comes_out(void **state)
     assert_int_equal(got->samples[0].count, 3);
     assert_memory_equal(got->samples[0].ns, ns, sizeof ns);
     assert_int_equal(got->comparison_count, 1);
-    assert_true(got->comparisons[0].smallest_effect == 0.04);
+    assert_true(got->comparisons[0].smallest_effect == 0.04 && got->comparisons[0].margin == 0.02);
+    assert_int_equal(got->aa_count, 1);
+    assert_string_equal(got->aa[0].backend, "native:cpu+twin");
+    assert_true(got->aa[0].ratio == 0.5 && got->aa[0].margin == 0.01 && got->aa_floor == 0.015);
     tm_record_free(got);
     char *plan = NULL;
     assert_int_equal(tm_store_plan(store, "r1", &plan, &error), TM_OK);
@@ -267,15 +204,6 @@ static void assert_refused(const char *path, const char *words)
     free(before);
 }
 
-static void change(const char *path, const char *sql)
-{
-    sqlite3 *db = NULL;
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    char *message = NULL;
-    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK) fail_msg("%s", message);
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
-}
-
 static void fresh_database(const char *path)
 {
     tm_store *store = open_store(path, false);
@@ -295,7 +223,8 @@ static void altered_schemas_are_refused(void **state)
         {"ALTER TABLE run ADD COLUMN extra TEXT DEFAULT 'x'", "tables"},
         {"DROP TABLE note", "tables"},
         {"PRAGMA user_version = 99", "newer"},
-        {"PRAGMA user_version = 2", "newer"},
+        {"PRAGMA user_version = 3", "newer"},
+        {"PRAGMA user_version = 1", "tables"},
         {"PRAGMA user_version = 0", "damaged"},
         {"PRAGMA application_id = 12345", "another program"},
     };
@@ -552,7 +481,6 @@ static void network_file_systems_are_known(void **state)
 
 int main(void)
 {
-#define AT_A_PLACE(test) cmocka_unit_test_setup_teardown(test, make_place, drop_place)
     const struct CMUnitTest tests[] = {
         AT_A_PLACE(everything_put_in_comes_out),
         AT_A_PLACE(notes_come_in_order_and_stop_when_told),

@@ -24,7 +24,8 @@
     do {                                                                                                               \
         const double got_ = (got);                                                                                     \
         print_message("%s: %.2f\n", what, got_);                                                                       \
-        if (!(got_ >= (low) && got_ <= (high))) fail_msg("%s: %g is not in %g to %g", what, got_, low, high);          \
+        if (!(got_ >= (low) && got_ <= (high)))                                                                        \
+            fail_msg("%s: %g is not in %g to %g", what, got_, (double)(low), (double)(high));                          \
     } while (0)
 
 static double uniform(uint64_t *random)
