@@ -27,14 +27,14 @@ static tm_status make_record(tm_run *run, tm_error *error)
     const tm_run_options *options = run->options;
     tm_record *record = run->record;
     const int64_t cells = (int64_t)options->cases->count * options->backend_count;
-    record->backends = calloc((size_t)options->backend_count, sizeof *record->backends);
-    record->cells = calloc((size_t)cells + 1, sizeof *record->cells);
+    record->backends = calloc((size_t)run->shown, sizeof *record->backends);
+    record->cells = calloc(options->cases->count * (size_t)run->shown + 1, sizeof *record->cells);
     run->cells = calloc((size_t)cells + 1, sizeof *run->cells);
     run->round_done = calloc(options->cases->count * TM_MOST_INCARNATIONS * (size_t)run->schedule.rounds + 1, 1);
     if (!record->backends || !record->cells || !run->cells || !run->round_done) return tm_fail_memory(error, "the run");
-    record->backend_count = options->backend_count;
-    record->cell_count = cells;
-    for (int32_t i = 0; i < options->backend_count; i++) {
+    record->backend_count = run->shown;
+    record->cell_count = (int64_t)options->cases->count * run->shown;
+    for (int32_t i = 0; i < run->shown; i++) {
         record->backends[i] = (tm_record_backend){
             .id = strdup(options->backends[i].id),
             .framework_version = strdup(""),
@@ -47,12 +47,12 @@ static tm_status make_record(tm_run *run, tm_error *error)
     }
     for (int64_t i = 0; i < cells; i++) run->cells[i] = (tm_cell){.first_call_ns = NAN, .check = {.freivalds = NAN}};
     for (int64_t c = 0; c < (int64_t)options->cases->count; c++) {
-        for (int32_t b = 0; b < options->backend_count; b++) {
+        for (int32_t b = 0; b < run->shown; b++) {
             const tm_status status = tm_run_refresh_cell(run, c, b, error);
             if (status != TM_OK) return status;
         }
     }
-    return TM_OK;
+    return tm_run_choose_twins(run, error);
 }
 
 /* "20260131-120000-1a2b3c": sorts by time, unique enough for one database. */
@@ -86,7 +86,7 @@ static tm_status store_new_run(tm_run *run, tm_error *error)
         !record->status) {
         return tm_fail_memory(error, "the run");
     }
-    tm_status status = tm_run_plan_write(run->options, &plan, error);
+    tm_status status = tm_run_plan_write(run->options, run->shown, &plan, error);
     if (status == TM_OK) status = tm_store_begin(run->store, error);
     if (status == TM_OK) status = tm_store_new_run(run->store, record, plan, error);
     if (status == TM_OK) status = tm_store_commit(run->store, error);
@@ -111,6 +111,7 @@ static tm_status set_up(tm_run *run, tm_error *error)
     }
     run->schedule = tm_schedule_of(options->mode);
     status = tm_run_describe_machine(run, error);
+    if (status == TM_OK) status = tm_run_add_twin(run, error);
     if (status == TM_OK) status = make_record(run, error);
     if (status != TM_OK) return status;
     if (options->backend_count * run->schedule.incarnations[0] > (int32_t)(sizeof run->seats / sizeof *run->seats)) {
@@ -228,7 +229,7 @@ static tm_status run_passes(tm_run *run, tm_error *error)
         double estimate_s = 0;
         for (size_t i = 0; i < run->options->cases->count; i++) {
             estimate_s += tm_case_seconds(&run->options->cases->items[i], &run->limits[0], &run->schedule,
-                                          run->options->backend_count);
+                                          tm_run_open_cells(run, (int64_t)i));
         }
         run->options->events.planned(run->options->events.context, run->record, (int64_t)run->options->cases->count,
                                      estimate_s);
@@ -244,7 +245,7 @@ static tm_status run_passes(tm_run *run, tm_error *error)
 /* A run in which no backend could ever be started has not run. */
 static bool nothing_started(const tm_run *run)
 {
-    for (int32_t b = 0; b < run->options->backend_count; b++) {
+    for (int32_t b = 0; b < run->shown; b++) {
         if (!run->backend_dead[b]) return false;
         for (int64_t c = 0; c < (int64_t)run->options->cases->count; c++) {
             if (tm_run_cell(run, c, b)->visit_count) return false;
@@ -254,13 +255,15 @@ static bool nothing_started(const tm_run *run)
     return true;
 }
 
-static tm_status conclude(tm_run *run, const char *end, tm_error *error)
+static tm_status conclude(tm_run *run, tm_error *error)
 {
+    const bool complete = !tm_run_cancelled(run);
     char finished[32];
     tm_wall_time(finished, sizeof finished);
     tm_status status = tm_store_begin(run->store, error);
     if (status == TM_OK) status = tm_store_set_machine(run->store, run->id, &run->record->machine, error);
-    if (status == TM_OK) status = tm_run_conclude(run, error);
+    if (status == TM_OK) status = tm_run_conclude(run, complete, error);
+    const char *end = !complete ? "INTERRUPTED" : run->noisy ? "NOISY" : "COMPLETE";
     if (status == TM_OK) status = tm_store_finish_run(run->store, run->id, end, finished, error);
     if (status == TM_OK) status = tm_store_commit(run->store, error);
     if (status != TM_OK) tm_store_rollback(run->store);
@@ -270,7 +273,7 @@ static tm_status conclude(tm_run *run, const char *end, tm_error *error)
 static void tear_down(tm_run *run)
 {
     stop_seats(run);
-    const int64_t cells = run->record ? run->record->cell_count : 0;
+    const int64_t cells = (int64_t)run->options->cases->count * run->options->backend_count;
     for (int64_t i = 0; run->cells && i < cells; i++) {
         for (size_t v = 0; v < run->cells[i].visit_count; v++)
             free((void *)(uintptr_t)run->cells[i].visits[v].sample_ns);
@@ -283,6 +286,7 @@ static void tear_down(tm_run *run)
     tm_shared_free(run->shared);
     tm_record_free(run->record);
     tm_store_close(run->store);
+    tm_run_drop_twin(run);
     free(run);
 }
 
@@ -298,13 +302,14 @@ tm_run_end tm_run_execute(tm_run_options *options, char *run_id, size_t capacity
     }
     run->options = options;
     run->started_ns = (double)tm_now_ns();
+    run->aa_floor = NAN;
     tm_status status = set_up(run, error);
     if (status != TM_OK) goto done;
     snprintf(run_id, capacity, "%s", run->id);
     lock = tm_run_lock_machine(run);
     run->process_started_ns = (double)tm_now_ns();
     if (lock >= 0) status = run_passes(run, error);
-    if (status == TM_OK) status = conclude(run, tm_run_cancelled(run) ? "INTERRUPTED" : "COMPLETE", error);
+    if (status == TM_OK) status = conclude(run, error);
     if (status != TM_OK) goto done;
     tm_run_tell_time(run);
     if (!tm_run_cancelled(run) && nothing_started(run)) {

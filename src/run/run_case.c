@@ -38,6 +38,7 @@ static void backend_is_dead(tm_run *run, int32_t backend, const tm_outcome *outc
 
 static tm_status record_device(tm_run *run, int32_t backend, const tm_device_info *info, tm_error *error)
 {
+    if (backend >= run->shown) return TM_OK;
     tm_record_backend *row = &run->record->backends[backend];
     if (row->framework_version && *row->framework_version) return TM_OK;
     free(row->framework_version);
@@ -198,7 +199,7 @@ bool tm_seat_prepare(tm_run *run, tm_seat *seat, int64_t case_position, tm_case_
 
 static bool nothing_to_do(const tm_run *run, int64_t case_position)
 {
-    for (int32_t backend = 0; backend < run->options->backend_count; backend++) {
+    for (int32_t backend = 0; backend < run->shown; backend++) {
         if (!tm_run_cell(run, case_position, backend)->final) return false;
     }
     return true;
@@ -255,10 +256,12 @@ static double held_bytes(const tm_case *one, int32_t slots, int32_t workers)
 }
 
 /* Input slots and residency that fit in memory. What earlier cases left is given back only where it is missing. */
-static int32_t fit_in_memory(tm_run *run, const tm_case *one, tm_residency *residency, double *available)
+static int32_t fit_in_memory(tm_run *run, int64_t case_position, tm_residency *residency, double *available)
 {
+    const tm_case *one = &run->options->cases->items[case_position];
     const double llc_bytes = run->limits[0].llc_bytes;
-    const int32_t wanted = tm_case_slots(one, llc_bytes), backends = run->options->backend_count;
+    const int32_t wanted = tm_case_slots(one, llc_bytes), backends = tm_run_open_cells(run, case_position);
+    const int32_t workers = backends * run->schedule.incarnations[run->pass];
     int32_t slots = 0;
     for (int32_t attempt = 0; attempt < 3; attempt++) {
         if (attempt == 1) release_seats(run);
@@ -267,7 +270,7 @@ static int32_t fit_in_memory(tm_run *run, const tm_case *one, tm_residency *resi
         slots = tm_case_fitting_slots(one, llc_bytes, *available);
         if (slots < wanted) continue;
         *residency = TM_HOLD_ALL;
-        if (held_bytes(one, slots, run->seat_count) <= roomy_share * *available) return slots;
+        if (held_bytes(one, slots, workers) <= roomy_share * *available) return slots;
         *residency = TM_HOLD_INCARNATION;
         if (attempt > 0 && held_bytes(one, slots, backends) <= resident_share * *available) return slots;
     }
@@ -301,7 +304,7 @@ tm_status tm_run_case(tm_run *run, int64_t case_position, tm_error *error)
     const tm_case *one = &run->options->cases->items[case_position];
     double available;
     tm_residency residency = TM_HOLD_VISIT;
-    const int32_t slots = fit_in_memory(run, one, &residency, &available);
+    const int32_t slots = fit_in_memory(run, case_position, &residency, &available);
     if (slots == 0) return skip_for_memory(run, case_position, available, error);
 
     const tm_case_data setup = {

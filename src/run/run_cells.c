@@ -13,7 +13,16 @@ tm_cell *tm_run_cell(const tm_run *run, int64_t case_position, int32_t backend)
 
 tm_record_cell *tm_run_record_cell(const tm_run *run, int64_t case_position, int32_t backend)
 {
-    return &run->record->cells[case_position * run->options->backend_count + backend];
+    return &run->record->cells[case_position * run->shown + backend];
+}
+
+int32_t tm_run_open_cells(const tm_run *run, int64_t case_position)
+{
+    int32_t open = 0;
+    for (int32_t backend = 0; backend < run->options->backend_count; backend++) {
+        open += !tm_run_cell(run, case_position, backend)->final;
+    }
+    return open;
 }
 
 tm_status tm_cell_add_visit(tm_cell *cell, const tm_visit *visit, tm_error *error)
@@ -69,6 +78,7 @@ static bool shape_labels(const tm_run *run, const tm_cell *cell, const tm_summar
     add_label(labels, cell->nonlinear > 0, "NONLINEAR");
     add_label(labels, measured && tm_has_drift(summary), "NO STEADY STATE");
     add_label(labels, measured && summary->ci_high_ns < 0.95 * bound->floor_ns, "SUSPECT");
+    add_label(labels, measured && run->no_floor, "NO-AA");
     add_label(labels, cell->check.grade == TM_GRADE_LOWACC, "LOWACC");
     add_label(labels, cell->check.labels & TM_LABEL_RACY, "RACY");
     add_label(labels, cell->check.labels & TM_LABEL_NOT_FIRST, "NOT-FIRST");
@@ -163,7 +173,7 @@ tm_status tm_run_refresh_cell(tm_run *run, int64_t case_position, int32_t backen
 
 tm_status tm_run_store_case(tm_run *run, int64_t case_position, tm_error *error)
 {
-    for (int32_t backend = 0; backend < run->options->backend_count; backend++) {
+    for (int32_t backend = 0; backend < run->shown; backend++) {
         tm_status status = tm_run_refresh_cell(run, case_position, backend, error);
         if (status != TM_OK) return status;
         status = tm_store_put_cell(run->store, run->id, case_position, backend,
@@ -195,61 +205,31 @@ static bool beats_the_floor(const tm_run *run, const tm_cell *cell, double floor
     return passes >= 2;
 }
 
-static int32_t base_position(const tm_run *run)
+/* Fails the cells of a case that beat the floor. */
+static void check_floors(tm_run *run, int64_t case_position)
 {
-    for (int32_t i = 0; run->options->base && i < run->options->backend_count; i++) {
-        if (strcmp(run->options->backends[i].id, run->options->base) == 0) return i;
+    for (int32_t backend = 0; backend < run->shown; backend++) {
+        tm_cell *cell = tm_run_cell(run, case_position, backend);
+        const double floor_ns = tm_run_record_cell(run, case_position, backend)->floor_ns;
+        if (cell->status != TM_CELL_OK || !beats_the_floor(run, cell, floor_ns)) continue;
+        char reason[128];
+        snprintf(reason, sizeof reason, "faster than this machine can be: below 0.90 of the floor, %.3g us",
+                 floor_ns / 1e3);
+        tm_cell_end(cell, TM_CELL_INVALID, reason);
     }
-    return 0;
 }
 
-/* Ratio and interval of one backend against the base. Verdicts need the false-alarm floor of an A/A comparison; until
- * there is one, every pair is UNDECIDED. */
-static tm_status compare_with_base(tm_run *run, int64_t case_position, int32_t base, int32_t backend, tm_error *error)
+tm_status tm_run_conclude(tm_run *run, bool complete, tm_error *error)
 {
-    const tm_cell *one = tm_run_cell(run, case_position, base), *other = tm_run_cell(run, case_position, backend);
-    if (one->status != TM_CELL_OK || other->status != TM_CELL_OK) return TM_OK;
-    double differences[32];
-    const size_t count = tm_pair_differences(one->visits, one->visit_count, other->visits, other->visit_count,
-                                             differences, sizeof differences / sizeof *differences);
-    if (count == 0) return TM_OK;
-    const tm_interval interval = tm_mean_interval(differences, count);
-    const double standard_error = interval.half_width / tm_student_quantile(0.975, (double)count - 1);
-    const double df = (double)count - 1;
-    tm_record_comparison comparison = {
-        .case_id = run->options->cases->items[case_position].id,
-        .backend = run->options->backends[backend].id,
-        .base = run->options->backends[base].id,
-        .verdict = (char[]){"UNDECIDED"},
-        .ratio = exp(interval.mean),
-        .ci_low = exp(interval.mean - interval.half_width),
-        .ci_high = exp(interval.mean + interval.half_width),
-        .smallest_effect = 0.01 + (tm_student_quantile(0.975, df) + tm_student_quantile(0.80, df)) * standard_error,
-    };
-    return tm_store_put_comparison(run->store, run->id, &comparison, error);
-}
-
-tm_status tm_run_conclude(tm_run *run, tm_error *error)
-{
-    const int32_t base = base_position(run);
-    for (int64_t c = 0; c < (int64_t)run->options->cases->count; c++) {
-        for (int32_t backend = 0; backend < run->options->backend_count; backend++) {
-            tm_cell *cell = tm_run_cell(run, c, backend);
-            const tm_status status = tm_run_refresh_cell(run, c, backend, error);
-            if (status != TM_OK) return status;
-            const double floor_ns = tm_run_record_cell(run, c, backend)->floor_ns;
-            if (cell->status == TM_CELL_OK && beats_the_floor(run, cell, floor_ns)) {
-                char reason[128];
-                snprintf(reason, sizeof reason, "faster than this machine can be: below 0.90 of the floor, %.3g us",
-                         floor_ns / 1e3);
-                tm_cell_end(cell, TM_CELL_INVALID, reason);
-            }
+    const int64_t cases = (int64_t)run->options->cases->count;
+    tm_status status = TM_OK;
+    for (int64_t c = 0; c < cases && status == TM_OK; c++) {
+        for (int32_t backend = 0; backend < run->shown && status == TM_OK; backend++) {
+            status = tm_run_refresh_cell(run, c, backend, error);
         }
-        tm_status status = tm_run_store_case(run, c, error);
-        for (int32_t backend = 0; backend < run->options->backend_count && status == TM_OK; backend++) {
-            if (backend != base) status = compare_with_base(run, c, base, backend, error);
-        }
-        if (status != TM_OK) return status;
+        if (status == TM_OK) check_floors(run, c);
     }
-    return TM_OK;
+    if (status == TM_OK && complete) status = tm_run_give_verdicts(run, error);
+    for (int64_t c = 0; c < cases && status == TM_OK; c++) status = tm_run_store_case(run, c, error);
+    return status;
 }

@@ -24,12 +24,30 @@ int32_t tm_case_fitting_slots(const tm_case *one, double llc_bytes, double avail
     return 0;
 }
 
-double tm_case_seconds(const tm_case *one, const tm_limits *limits, const tm_schedule *schedule, int32_t backends)
+tm_limits tm_modest_limits(int32_t threads)
+{
+    return (tm_limits){.threads = threads,
+                       .read_gbs = 20,
+                       .copy_gbs = 20,
+                       .llc_gbs = 50,
+                       .llc_copy_gbs = 50,
+                       .l1_gbs = 200,
+                       .l2_gbs = 100,
+                       .f32_gflops = 100,
+                       .llc_bytes = 8e6};
+}
+
+double tm_case_call_ns(const tm_case *one, const tm_limits *limits)
 {
     const tm_work work = tm_graph_work(one->graph);
     const tm_bound bound =
         tm_bound_of(limits, work.flop, work.bytes, work.floor_flop, work.floor_bytes, work.read_only);
-    const double call_ns = fmax(isnan(bound.limit_ns) ? 1e6 : 2 * bound.limit_ns, 1e3);
+    return fmax(isnan(bound.limit_ns) ? 1e6 : 2 * bound.limit_ns, 1e3);
+}
+
+double tm_case_seconds(const tm_case *one, const tm_limits *limits, const tm_schedule *schedule, int32_t backends)
+{
+    const double call_ns = tm_case_call_ns(one, limits);
     const tm_visit_rule rule = tm_visit_rule_for(call_ns);
     const double visit_ns = fmax(rule.time_ns, (rule.samples + 1) * call_ns);
     const double rounds = tm_rounds_for(schedule, call_ns);
@@ -44,15 +62,7 @@ double tm_case_seconds(const tm_case *one, const tm_limits *limits, const tm_sch
 
 tm_status tm_run_dry(tm_run_options *options, tm_text *into, tm_error *error)
 {
-    tm_limits limits = {.threads = options->threads,
-                        .read_gbs = 20,
-                        .copy_gbs = 20,
-                        .llc_gbs = 50,
-                        .llc_copy_gbs = 50,
-                        .l1_gbs = 200,
-                        .l2_gbs = 100,
-                        .f32_gflops = 100,
-                        .llc_bytes = 8e6}; /* a modest machine */
+    const tm_limits limits = tm_modest_limits(options->threads);
     const tm_schedule schedule = tm_schedule_of(options->mode);
     const double available = (double)tm_memory_available();
     double total_s = 0;

@@ -16,14 +16,14 @@ static json_t *spec_to_json(const tm_backend_spec *spec)
                      "threads", spec->threads, "delay", spec->delay_percent, "twin", spec->twin);
 }
 
-tm_status tm_run_plan_write(const tm_run_options *options, char **json, tm_error *error)
+tm_status tm_run_plan_write(const tm_run_options *options, int32_t count, char **json, tm_error *error)
 {
     json_t *cases = json_array(), *backends = json_array();
     for (size_t i = 0; i < options->cases->count; i++) {
         const tm_case *one = &options->cases->items[i];
         json_array_append_new(cases, json_pack("[s, s]", one->id, one->suite));
     }
-    for (int32_t i = 0; i < options->backend_count; i++) {
+    for (int32_t i = 0; i < count; i++) {
         json_array_append_new(backends, spec_to_json(&options->backends[i]));
     }
     char seed[24]; /* as text: JSON integers are signed */

@@ -62,7 +62,9 @@ typedef enum tm_residency {
 } tm_residency;
 
 typedef struct tm_run {
-    tm_run_options *options;
+    tm_run_options *options; /* its backends may have the automatic twin behind those asked for */
+    tm_backend_spec *asked;  /* the backends as they came, while the twin is among the options' */
+    int32_t shown;           /* how many were asked for: those that the record has */
     tm_store *store;
     char id[64];
     tm_schedule schedule;
@@ -84,6 +86,8 @@ typedef struct tm_run {
     double started_ns;         /* what visits' times count from; earlier than the process after a resume */
     double process_started_ns; /* when this process had the machine to itself */
     double pass_one_ns;        /* time of accepted cases in the first pass, for the budget */
+    double aa_floor;           /* NaN: not known (yet) */
+    bool no_floor, noisy;      /* found when verdicts were given */
     bool backend_dead[TM_MOST_BACKENDS];
     char backend_reason[TM_MOST_BACKENDS][640];
     tm_cell_status backend_status[TM_MOST_BACKENDS];
@@ -92,7 +96,12 @@ typedef struct tm_run {
 /* --- cells: run_cells.c ------------------------------------------------------------------------------------- */
 
 tm_cell *tm_run_cell(const tm_run *run, int64_t case_position, int32_t backend);
+
+/* Of a backend that was asked for. */
 tm_record_cell *tm_run_record_cell(const tm_run *run, int64_t case_position, int32_t backend);
+
+/* Backends that still measure this case. */
+int32_t tm_run_open_cells(const tm_run *run, int64_t case_position);
 
 /* Appends a kept visit; the samples are copied. */
 tm_status tm_cell_add_visit(tm_cell *cell, const tm_visit *visit, tm_error *error);
@@ -106,8 +115,29 @@ tm_status tm_run_refresh_cell(tm_run *run, int64_t case_position, int32_t backen
 /* Refreshes and stores the row of every backend of a case, in the caller's transaction. */
 tm_status tm_run_store_case(tm_run *run, int64_t case_position, tm_error *error);
 
-/* After the last pass: floors, drift, comparisons with the base. */
-tm_status tm_run_conclude(tm_run *run, tm_error *error);
+/* After the last pass: floors, and, of a complete run, verdicts. */
+tm_status tm_run_conclude(tm_run *run, bool complete, tm_error *error);
+
+/* --- comparisons: run_verdict.c, run_twin.c ----------------------------------------------------------------- */
+
+/* Writes comparisons with the base and the twins' among themselves; sets aa_floor, no_floor and noisy. */
+tm_status tm_run_give_verdicts(tm_run *run, tm_error *error);
+
+int32_t tm_run_base(const tm_run *run);
+
+/* The backend that was asked for and that this one is a twin of; -1 for none. */
+int32_t tm_run_sibling(const tm_run *run, int32_t backend);
+
+/* Puts the base's automatic twin behind the backends, when there are cases enough and it was not asked for. */
+tm_status tm_run_add_twin(tm_run *run, tm_error *error);
+void tm_run_drop_twin(tm_run *run);
+
+/* Ends the twin's cells on the cases that it does not run on. */
+tm_status tm_run_choose_twins(tm_run *run, tm_error *error);
+
+/* Marks those of `cases` that the automatic twin runs on: none of fewer than 12, else 8 to 14 of all time classes,
+ * short ones first, different ops first. `chosen` has a place for each case. */
+void tm_twin_cases(const tm_case_list *cases, bool *chosen);
 
 /* --- limits and machine: run_machine.c ---------------------------------------------------------------------- */
 
@@ -149,8 +179,8 @@ void tm_run_notice(const tm_run *run, const char *format, ...) __attribute__((fo
 
 /* --- plan: run_plan.c --------------------------------------------------------------------------------------- */
 
-/* What --resume needs, as JSON. */
-tm_status tm_run_plan_write(const tm_run_options *options, char **json, tm_error *error);
+/* What --resume needs, as JSON; of the backends the first `backends`. */
+tm_status tm_run_plan_write(const tm_run_options *options, int32_t backends, char **json, tm_error *error);
 
 /* Overwrites cases, backends, mode, seed, threads, base and budget of `options` with those of the plan. */
 tm_status tm_run_plan_read(const char *json, tm_run_options *options, tm_error *error);
@@ -165,6 +195,12 @@ double tm_case_memory(const tm_case *one, int32_t slots);
 
 /* Slots that fit, 0 if the case does not fit in 85 % of what is free. */
 int32_t tm_case_fitting_slots(const tm_case *one, double llc_bytes, double available_bytes);
+
+/* The limits of a modest machine, for plans that are made before anything is measured. */
+tm_limits tm_modest_limits(int32_t threads);
+
+/* Time of one execution, as long as nothing better is known. */
+double tm_case_call_ns(const tm_case *one, const tm_limits *limits);
 
 /* Seconds that one case will take in all passes on all backends: a rough figure for plans. */
 double tm_case_seconds(const tm_case *one, const tm_limits *limits, const tm_schedule *schedule, int32_t backends);
