@@ -174,7 +174,7 @@ static int prepare(const tm_options *options, invocation *one, tm_run_options *r
     run->mode = options->quick ? TM_MODE_QUICK : options->full ? TM_MODE_FULL : TM_MODE_DEFAULT;
     run->seed = options->seed.given ? options->seed.value : TM_DEFAULT_SEED;
     run->budget_s = options->budget > 0 ? options->budget : 0;
-    run->cooldown = options->cooldown > 0 ? options->cooldown : 0;
+    run->cooldown = options->cooldown; /* below 0: not given */
     run->database = one->database;
     run->command = one->command.data;
     run->keep_cache = true;

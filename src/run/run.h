@@ -29,7 +29,7 @@ typedef struct tm_run_options {
     uint64_t seed;
     int32_t threads;               /* 0: cores within the quota */
     double budget_s;               /* 0: none */
-    double cooldown;               /* fraction of a case's time to rest after it */
+    double cooldown;               /* fraction of a case's time to rest after it; below 0: what the machine needs */
     const char *database;          /* path */
     const char *command;           /* the command line, for the record */
     const char *resume;            /* run id, or NULL; cases, backends, mode and seed then come from the stored plan */

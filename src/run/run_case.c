@@ -322,9 +322,7 @@ tm_status tm_run_case(tm_run *run, int64_t case_position, tm_error *error)
     begun = tm_run_spend(run, TM_PHASE_INPUTS, begun);
     if (status != TM_OK) return status;
     status = run_with_data(run, case_position, &data, residency, error);
-    if (run->options->cooldown > 0) {
-        tm_sleep_ns((uint64_t)(run->options->cooldown * ((double)tm_now_ns() - begun)));
-    }
+    tm_run_rest(run, (double)tm_now_ns() - begun);
     tm_case_data_free(&data);
     return status;
 }

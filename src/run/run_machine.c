@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/parallel.h"
+#include "measure/power.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -53,6 +54,26 @@ void tm_run_tell_time(const tm_run *run)
     tm_text_format(&line, " the rest %.0f %%", 100 * rest_ns / all_ns);
     if (!line.failed) tm_run_notice(run, "%s", line.data);
     tm_text_free(&line);
+}
+
+bool tm_run_was_throttled(tm_run *run)
+{
+    const uint64_t before = run->throttle_count;
+    run->throttle_count = tm_throttle_count("/sys");
+    if (run->throttle_count <= before) return false;
+    if (!run->throttled && run->options->cooldown < 0) {
+        tm_run_notice(run, "the machine slowed its clock down because of heat: resting after each case from here on");
+    }
+    run->throttled = true;
+    return true;
+}
+
+void tm_run_rest(tm_run *run, double case_ns)
+{
+    static const double needed = 0.2;
+    double share = run->options->cooldown;
+    if (share < 0) share = run->throttled || tm_on_battery("/sys") ? needed : 0;
+    if (share > 0) tm_sleep_ns((uint64_t)(share * case_ns));
 }
 
 /* /tmp is sticky: a lock file of another user must be opened without O_CREAT. */
@@ -170,6 +191,7 @@ tm_status tm_run_describe_machine(tm_run *run, tm_error *error)
 {
     tm_machine facts;
     tm_machine_read(&facts);
+    run->throttle_count = tm_throttle_count("/sys");
     if (run->options->threads <= 0) run->options->threads = facts.cores > 0 ? facts.cores : tm_usable_threads();
 
     tm_record_machine *machine = &run->record->machine;

@@ -88,6 +88,7 @@ static tm_outcome timed_visit(case_rounds *rounds, tm_seat *seat, bool last_roun
                               &result->visit);
     begun_ns = tm_run_spend(run, TM_PHASE_SAMPLING, begun_ns);
     if (outcome.status != TM_CELL_OK) return outcome;
+    if (tm_run_was_throttled(run) && !result->visit.disturbed) result->visit.disturbed = "throttling";
     outcome = tm_cell_verify_output(seat->worker, rounds->data, check, result->visit.last_slot, &result->visit.hash);
     if (outcome.status == TM_CELL_OK && last_round && seat->incarnation == 0) {
         outcome = tm_cell_inputs_unchanged(seat->worker, rounds->data);

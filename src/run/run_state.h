@@ -88,6 +88,8 @@ typedef struct tm_run {
     double pass_one_ns;        /* time of accepted cases in the first pass, for the budget */
     double aa_floor;           /* NaN: not known (yet) */
     bool no_floor, noisy;      /* found when verdicts were given */
+    uint64_t throttle_count;   /* of the machine, when last looked at */
+    bool throttled;            /* it has risen during the run */
     bool backend_dead[TM_MOST_BACKENDS];
     char backend_reason[TM_MOST_BACKENDS][640];
     tm_cell_status backend_status[TM_MOST_BACKENDS];
@@ -171,6 +173,12 @@ tm_status tm_run_rounds(tm_run *run, int64_t case_position, tm_case_data *data, 
 void tm_seat_release(tm_seat *seat);
 
 bool tm_run_cancelled(const tm_run *run);
+
+/* Has the machine slowed its clock down because of heat since the last call? */
+bool tm_run_was_throttled(tm_run *run);
+
+/* Rests after a case that took so long. */
+void tm_run_rest(tm_run *run, double case_ns);
 
 /* Adds the time since `begun_ns` to a phase and returns the present moment. */
 double tm_run_spend(tm_run *run, tm_phase phase, double begun_ns);

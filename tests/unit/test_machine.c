@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "measure/cgroup.h"
+#include "measure/power.h"
 
 #include <ftw.h>
 #include <inttypes.h>
@@ -213,12 +214,31 @@ static void each_trouble_has_its_advice(void **state)
     assert_string_equal(find(list, count, "container")->action, "");
 }
 
+static void heat_and_battery(void **state)
+{
+    (void)state;
+    assert_true(tm_throttle_count(root) == 0 && !tm_on_battery(root)); /* nothing is told there */
+    put("devices/system/cpu/cpu0/thermal_throttle", "core_throttle_count", "3\n");
+    put("devices/system/cpu/cpu0/thermal_throttle", "package_throttle_count", "10\n");
+    put("devices/system/cpu/cpu1/thermal_throttle", "core_throttle_count", "4\n");
+    put("devices/system/cpu/cpu3/thermal_throttle", "core_throttle_count", "100\n"); /* behind a gap: not looked for */
+    assert_true(tm_throttle_count(root) == 17);
+    put("class/power_supply/AC", "type", "Mains\n");
+    put("class/power_supply/AC", "status", "Discharging\n");
+    put("class/power_supply/BAT0", "type", "Battery\n");
+    put("class/power_supply/BAT0", "status", "Charging\n");
+    assert_false(tm_on_battery(root));
+    put("class/power_supply/BAT0", "status", "Discharging\n");
+    assert_true(tm_on_battery(root));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(version_2, make_root, remove_root),
         cmocka_unit_test_setup_teardown(version_1, make_root, remove_root),
         cmocka_unit_test_setup_teardown(no_groups, make_root, remove_root),
+        cmocka_unit_test_setup_teardown(heat_and_battery, make_root, remove_root),
         cmocka_unit_test(this_machine),
         cmocka_unit_test(quiet_machine_needs_nothing),
         cmocka_unit_test(each_trouble_has_its_advice),
