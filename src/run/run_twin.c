@@ -6,15 +6,16 @@
 
 #include "measure/verdict.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A number of twins that costs little and grows with the run. */
+/* A number that costs little, grows with the run, and is still enough when two of them turn out not to be steady. */
 static size_t twins_wanted(size_t cases)
 {
     if (cases < TM_LEAST_CASES_FOR_TWINS) return 0;
-    const size_t wanted = TM_LEAST_TWINS + (cases - TM_LEAST_CASES_FOR_TWINS) / 16;
+    const size_t wanted = TM_LEAST_TWINS + 2 + (cases - TM_LEAST_CASES_FOR_TWINS) / 24;
     return wanted < TM_MOST_TWINS ? wanted : TM_MOST_TWINS;
 }
 
@@ -26,21 +27,20 @@ static bool group_is_chosen(const tm_case_list *cases, const bool *chosen, const
     return false;
 }
 
-/* The shortest case of a time class that is not chosen yet, of an op that is not if there is one; -1 for none. */
+/* The shortest case of a time class that is not chosen yet, or one of a new op that takes less than three times as
+ * long; -1 for none. */
 static int64_t next_of_class(const tm_case_list *cases, const bool *chosen, int32_t time_class)
 {
     const tm_limits limits = tm_modest_limits(1);
     int64_t best = -1;
-    double best_ns = 0;
-    bool best_is_new = false;
+    double least = INFINITY;
     for (size_t i = 0; i < cases->count; i++) {
         const double call_ns = tm_case_call_ns(&cases->items[i], &limits);
         if (chosen[i] || tm_time_class(call_ns) != time_class) continue;
-        const bool is_new = !group_is_chosen(cases, chosen, cases->items[i].group);
-        if (best >= 0 && (best_is_new > is_new || (best_is_new == is_new && best_ns <= call_ns))) continue;
+        const double cost = group_is_chosen(cases, chosen, cases->items[i].group) ? 3 * call_ns : call_ns;
+        if (!(cost < least)) continue;
         best = (int64_t)i;
-        best_ns = call_ns;
-        best_is_new = is_new;
+        least = cost;
     }
     return best;
 }

@@ -1,0 +1,65 @@
+"""The automatic A/A comparison: a run of 12 cases also measures 10 pairs of equal programs, killed and resumed or not; they are
+in the list `aa` and nowhere else. A few cases use what larger runs have left; a machine without any says NO-AA."""
+import signal
+import sqlite3
+
+from harness import Scratch, check, kill, wait_for
+
+CASES = [f"relu/{n}" for n in (100, 1000, 3000)] + [f"softmax/{n}x64" for n in (10, 100)] + [
+    "sum/37x41x43/axis=1", "matmul/65x64,64x33", "sigmoid/1000000", "leaky_relu/1000000", "relu/2000000", "sum_all/1000000",
+    "softmax/20000x64"]
+WORDS = {"FASTER", "SLOWER", "EQUAL", "UNDECIDED"}
+
+
+def few_cases(scratch, label):
+    """Two cases on three backends: comparisons with verdicts, a twin asked for by name, and the label or not."""
+    code, record = scratch.run_json("run", scratch.cases(*CASES[:2], name="few.txt"), "--quick", "--backends",
+                                    "native,native+twin,native+delay=100")
+    check(code == 0 and len(record["cells"]) == 6, f"exit {code}")
+    labels = [cell["labels"] for cell in record["cells"]]
+    check(all(("NO-AA" in words) == label for words in labels), labels)
+    check((record["aa_floor"] is None) == label, record["aa_floor"])
+    pairs = {(pair["case"], pair["backend"]): pair for pair in record["comparisons"]}
+    check(len(pairs) == 4, pairs)
+    for (case, backend), pair in pairs.items():
+        steady = all("NO STEADY STATE" not in cell["labels"] for cell in record["cells"]
+                     if cell["case"] == case and cell["backend"] in (backend, "native:cpu"))
+        check(pair["verdict"] in WORDS if steady else pair["verdict"] is None, pair)
+        check(pair["margin"] >= 0.01 and pair["smallest_effect"] > pair["margin"], pair)
+        check(pair["ci_low"] < pair["ratio"] < pair["ci_high"], pair)
+        if backend == "native:cpu+delay=100":
+            check(0.3 < pair["ratio"] < 0.75, pair)
+    check(all(pair["backend"] == "native:cpu+twin" for pair in record["aa"]) and len(record["aa"]) <= 2, record["aa"])
+
+
+def interrupted_and_resumed(scratch):
+    process = scratch.start("run", scratch.cases(*CASES), "--backends", "native", "--quick")
+    def many_visits():
+        with sqlite3.connect(scratch.database, timeout=5) as connection:
+            return connection.execute("SELECT count(*) FROM visit WHERE backend_position = 1 AND kept").fetchone()[0] > 15
+    check(wait_for(lambda: scratch.database.exists(), 20) and wait_for(many_visits, 60), "no visits of the twin")
+    kill(process.pid, signal.SIGINT)
+    process.communicate()
+    _, record = scratch.run_json("show")
+    check(record["run"]["status"] == "INTERRUPTED", record["run"])
+    check(not record["aa"] and not record["comparisons"] and record["aa_floor"] is None, "verdicts before the end")
+    code, record = scratch.run_json("run", "--resume")
+    check(code == 0 and record["run"]["status"] in ("COMPLETE", "NOISY"), f"exit {code}, {record['run']}")
+    check(len(record["cells"]) == 12 and len(record["backends"]) == 1, "the twin is in the record")
+    check(1 <= len(record["aa"]) <= 10, record["aa"])  # those that were not steady are left out
+    for pair in record["aa"]:
+        check(pair["backend"] == "native:cpu+twin" and pair["base"] == "native:cpu", pair)
+        check(pair["verdict"] in WORDS and pair["margin"] == 0.01 and 0.5 < pair["ratio"] < 2, pair)
+    told_apart = sum(pair["verdict"] in ("FASTER", "SLOWER") for pair in record["aa"])
+    if len(record["aa"]) >= 8:
+        check((record["run"]["status"] == "NOISY") == (told_apart >= 2), (told_apart, record["run"]))
+        check(record["aa_floor"] > 0, record["aa_floor"])
+    print(f"twins: {len(record['aa'])}, told apart {told_apart}, floor {record['aa_floor']}")
+    return len(record["aa"]) >= 8
+
+
+with Scratch() as scratch:
+    few_cases(scratch, True)
+with Scratch() as scratch:
+    if interrupted_and_resumed(scratch):
+        few_cases(scratch, False)
