@@ -2,22 +2,18 @@
 #include "run/case_data.h"
 
 #include "base/dtype.h"
+#include "run/shared.h"
 #include "suite/inputs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PAGE = 4096, MOST_SLOTS = 1024 };
-
-static size_t page_up(size_t bytes)
-{
-    return (bytes + PAGE - 1) / PAGE * PAGE;
-}
+enum { MOST_SLOTS = 1024 };
 
 size_t tm_case_set_bytes(const tm_graph *graph)
 {
     size_t bytes = 0;
-    for (int32_t i = 0; i < graph->inputs; i++) bytes += page_up(tm_shape_bytes(&graph->shape[i]));
+    for (int32_t i = 0; i < graph->inputs; i++) bytes += tm_shared_page_up(tm_shape_bytes(&graph->shape[i]));
     return bytes;
 }
 
@@ -53,7 +49,7 @@ tm_status tm_case_data_make(const tm_case_data *setup, tm_case_data *into, tm_er
     size_t offset = 0;
     for (int32_t i = 0; i < graph->inputs; i++) {
         into->input_offset[i] = offset;
-        offset += page_up(tm_shape_bytes(&graph->shape[i]));
+        offset += tm_shared_page_up(tm_shape_bytes(&graph->shape[i]));
     }
     for (int32_t slot = 0; slot < setup->slots; slot++) {
         const tm_input_key key = {setup->seed, setup->pass, (uint32_t)slot};

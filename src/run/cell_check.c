@@ -71,8 +71,14 @@ tm_outcome tm_cell_bind(tm_worker *worker, const tm_case_data *data, int32_t slo
     return fine;
 }
 
-/* Reads output 0 and hands it to the oracle's judgement. */
-static tm_outcome judge_output(tm_worker *worker, tm_case_data *data, tm_cell_check *check, int32_t slot)
+tm_outcome tm_cell_late(void)
+{
+    return invalid("work after the stop", "the output still changed after the timed batch was said to be finished");
+}
+
+/* Reads output 0 and hands it to the oracle's judgement. What is read must be what hashed to `hash` (NULL: any). */
+static tm_outcome judge_output(tm_worker *worker, tm_case_data *data, tm_cell_check *check, int32_t slot,
+                               const tm_hash128 *hash)
 {
     const tm_graph *graph = data->one->graph;
     const tm_expected *expected = NULL;
@@ -97,7 +103,9 @@ static tm_outcome judge_output(tm_worker *worker, tm_case_data *data, tm_cell_ch
     if (outcome.status != TM_CELL_OK) return outcome;
     keep_worst(&check->worst, &now);
     if (now.grade == TM_GRADE_FAIL) return invalid("output differs from the oracle", now.reason);
-    check->verified[slot] = tm_chunk_hash(got, data->output_bytes, data->threads);
+    const tm_hash128 seen = tm_chunk_hash(got, data->output_bytes, data->threads);
+    if (hash && !tm_hash128_equal(seen, *hash)) return tm_cell_late();
+    check->verified[slot] = seen;
     check->known[slot] = true;
     return fine;
 }
@@ -115,7 +123,7 @@ tm_outcome tm_cell_verify_output(tm_worker *worker, tm_case_data *data, tm_cell_
         }
         if (tm_hash128_equal(now, check->verified[slot])) return fine;
     }
-    return judge_output(worker, data, check, slot);
+    return judge_output(worker, data, check, slot, hash);
 }
 
 tm_outcome tm_cell_first_calls(tm_worker *worker, tm_case_data *data, tm_cell_check *check, double *first_call_ns)

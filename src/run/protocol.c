@@ -175,6 +175,12 @@ static void request_fields(wire *w, tm_request *r)
         wire_bool(w, &r->rule.discard_first);
         wire_u64(w, &r->bytes);
         wire_i32(w, &r->capacity);
+        wire_bool(w, &r->settle);
+        break;
+    case TM_MESSAGE_REWRITE:
+        wire_u64(w, &r->offset);
+        wire_u64(w, &r->bytes);
+        wire_real(w, &r->call_ns);
         break;
     default: break; /* the others carry nothing */
     }
@@ -215,6 +221,20 @@ static void wire_calibration(wire *w, tm_calibration *c)
     wire_i64(w, &c->batch);
     wire_i32(w, &c->ratios);
     for (size_t i = 0; i < sizeof c->ratio / sizeof *c->ratio; i++) wire_real(w, &c->ratio[i]);
+    wire_real(w, &c->least_ratio);
+    wire_real(w, &c->four_ratio);
+    wire_real(w, &c->singly_ratio);
+}
+
+static void wire_rewriting(wire *w, tm_rewriting *r)
+{
+    wire_i32(w, &r->pairs);
+    wire_i32(w, &r->last_set);
+    for (size_t i = 0; i < sizeof r->new_ns / sizeof *r->new_ns; i++) {
+        wire_real(w, &r->same_ns[i]);
+        wire_real(w, &r->new_ns[i]);
+    }
+    wire_hash(w, &r->hash);
 }
 
 static void visit_answer(wire *w, tm_answer *a)
@@ -226,6 +246,7 @@ static void visit_answer(wire *w, tm_answer *a)
     wire_i32(w, &a->last_slot);
     wire_noise(w, &a->before);
     wire_noise(w, &a->after);
+    wire_bool(w, &a->late);
     wire_hash(w, &a->hash);
 }
 
@@ -256,6 +277,7 @@ static void answer_fields(wire *w, tm_answer *a)
         break;
     case TM_MESSAGE_CALIBRATE: wire_calibration(w, &a->calibration); break;
     case TM_MESSAGE_VISIT: visit_answer(w, a); break;
+    case TM_MESSAGE_REWRITE: wire_rewriting(w, &a->rewriting); break;
     case TM_MESSAGE_MEMORY:
         wire_u64(w, &a->host_bytes);
         wire_u64(w, &a->device_bytes);

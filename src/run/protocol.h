@@ -28,6 +28,7 @@ typedef enum tm_message {
     TM_MESSAGE_VISIT,
     TM_MESSAGE_MEMORY,
     TM_MESSAGE_CLOSE,
+    TM_MESSAGE_REWRITE,
     TM_MESSAGE_COUNT
 } tm_message;
 
@@ -59,16 +60,19 @@ typedef struct tm_request {
     const void *graph;
     uint32_t graph_bytes;
     int32_t slots;
-    /* BIND, CALL, READ, HASH_*, VISIT */
+    /* BIND, CALL, READ, HASH_*, VISIT, REWRITE (where two sets of inputs lie, and how far apart) */
     int32_t slot, input;
     uint64_t offset, bytes;
     /* CALIBRATE */
     double first_call_ns;
     bool gpu, linearity;
+    /* REWRITE */
+    double call_ns;
     /* VISIT */
     int64_t batch;
     tm_visit_rule rule;
     int32_t capacity;
+    bool settle;
 } tm_request;
 
 typedef struct tm_answer {
@@ -90,11 +94,14 @@ typedef struct tm_answer {
     uint64_t first_start_ns, first_stop_ns;
     int32_t last_slot;
     tm_noise before, after;
+    bool late;
     /* VISIT, HASH_* */
     tm_hash128 hash;
     bool known;
     /* CALIBRATE */
     tm_calibration calibration;
+    /* REWRITE */
+    tm_rewriting rewriting;
     /* MEMORY */
     uint64_t host_bytes, device_bytes;
 } tm_answer;
@@ -111,6 +118,7 @@ bool tm_answer_read(tm_message type, const void *payload, size_t length, tm_answ
  * stamps around the request; the clock is the same in both processes. */
 const char *tm_answer_check_call(const tm_answer *answer, uint64_t sent_ns, uint64_t received_ns);
 const char *tm_answer_check_calibration(const tm_answer *answer, uint64_t sent_ns, uint64_t received_ns);
+const char *tm_answer_check_rewriting(const tm_answer *answer, uint64_t sent_ns, uint64_t received_ns);
 const char *tm_answer_take_visit(const tm_answer *answer, const tm_request *asked, int32_t slots, uint64_t sent_ns,
                                  uint64_t received_ns, tm_visit_result *into);
 

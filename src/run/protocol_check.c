@@ -32,7 +32,25 @@ const char *tm_answer_check_calibration(const tm_answer *answer, uint64_t sent_n
     for (int32_t i = 0; i < c->ratios; i++) {
         if (!(c->ratio[i] > 0.0) || !isfinite(c->ratio[i])) return "an impossible ratio";
     }
+    const double others[] = {c->least_ratio, c->four_ratio, c->singly_ratio};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (!within(others[i], 0.0, span + 1)) return "an impossible ratio";
+    }
     return NULL;
+}
+
+const char *tm_answer_check_rewriting(const tm_answer *answer, uint64_t sent_ns, uint64_t received_ns)
+{
+    const tm_rewriting *r = &answer->rewriting;
+    const double span = (double)(received_ns - sent_ns);
+    if (r->pairs < 1 || r->pairs > 9) return "a number of pairs that was not asked for";
+    if (r->last_set < 0 || r->last_set > 1) return "a set that does not exist";
+    double sum = 0.0;
+    for (int32_t i = 0; i < r->pairs; i++) {
+        if (!(r->same_ns[i] > 0.0) || !(r->new_ns[i] > 0.0)) return "an execution that took no time";
+        sum += r->same_ns[i] + r->new_ns[i];
+    }
+    return sum <= span ? NULL : "executions longer than the request";
 }
 
 static uint64_t stamp_at(const tm_answer *answer, size_t index)
@@ -77,6 +95,7 @@ const char *tm_answer_take_visit(const tm_answer *answer, const tm_request *aske
     }
     into->samples = (int32_t)samples;
     into->last_slot = answer->last_slot;
+    into->late = answer->late;
     into->hash = answer->hash;
     into->start_ns = (double)stamp_at(answer, 0);
     into->end_ns = (double)previous;

@@ -3,6 +3,7 @@
 #include "run/run_state.h"
 
 #include "base/clock.h"
+#include "run/cell_timing.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -121,26 +122,21 @@ void tm_seat_failed(tm_run *run, tm_seat *seat, int64_t case_position, const tm_
 static tm_outcome calibrate(tm_run *run, tm_seat *seat, tm_cell *cell, double first_call_ns)
 {
     tm_calibration calibration;
-    tm_linearity linearity = TM_LINEAR;
-    double median = NAN;
+    tm_outcome outcome = {.status = TM_CELL_OK};
+    bool grows = false, nonlinear = false;
     for (int32_t attempt = 0; attempt < 3; attempt++) {
-        const tm_outcome outcome = tm_worker_calibrate(
-            seat->worker, first_call_ns, is_gpu(&run->options->backends[seat->backend]),
-            seat->incarnation == run->first_incarnation, calibrate_timeout_s(first_call_ns), &calibration);
+        if (attempt > 0 && !grows) tm_timing_wait(attempt);
+        outcome = tm_worker_calibrate(seat->worker, first_call_ns, is_gpu(&run->options->backends[seat->backend]),
+                                      seat->incarnation == run->first_incarnation, calibrate_timeout_s(first_call_ns),
+                                      &calibration);
         if (outcome.status != TM_CELL_OK) return outcome;
         seat->call_ns = calibration.call_ns;
         seat->batch = calibration.batch;
-        linearity = tm_judge_linearity(calibration.ratio, calibration.ratios, calibration.call_ns, &median);
-        if (linearity == TM_LINEAR || linearity == TM_LINEARITY_SKIPPED) break;
-        if (linearity == TM_NONLINEAR && attempt == 1) break;
+        grows = tm_timing_grows(&calibration, &nonlinear, outcome.reason, sizeof outcome.reason);
+        if (grows && (!nonlinear || attempt == 1)) break;
     }
-    tm_outcome outcome = {.status = TM_CELL_OK};
-    if (linearity == TM_NONLINEAR) cell->nonlinear++;
-    if (linearity == TM_TOO_CHEAP) {
-        outcome.status = TM_CELL_INVALID;
-        snprintf(outcome.reason, sizeof outcome.reason,
-                 "twice the executions take only %.2f times as long: results are cached or not computed", median);
-    }
+    if (grows && nonlinear) cell->nonlinear++;
+    if (!grows) outcome.status = TM_CELL_INVALID;
     return outcome;
 }
 
@@ -161,7 +157,11 @@ static tm_outcome make_ready(tm_run *run, tm_seat *seat, tm_cell *cell, tm_case_
     if (isnan(cell->first_call_ns)) cell->first_call_ns = first_call_ns;
     begun_ns = tm_run_spend(run, TM_PHASE_CHECKS, begun_ns);
     if (outcome.status == TM_CELL_OK) outcome = calibrate(run, seat, cell, first_call_ns);
-    tm_run_spend(run, TM_PHASE_WARMUP, begun_ns);
+    begun_ns = tm_run_spend(run, TM_PHASE_WARMUP, begun_ns);
+    if (outcome.status == TM_CELL_OK && seat->incarnation == 0) {
+        outcome = tm_cell_rewritten(seat->worker, data, check, seat->call_ns, first_call_ns);
+    }
+    tm_run_spend(run, TM_PHASE_CHECKS, begun_ns);
     return outcome;
 }
 

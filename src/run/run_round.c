@@ -83,13 +83,19 @@ static tm_outcome timed_visit(case_rounds *rounds, tm_seat *seat, bool last_roun
     const double hashing_s = (double)rounds->data->output_bytes / 500e6; /* at the pace of a busy machine */
     const double expected_s =
         fmax(rule.time_ns, (double)(rule.samples + 1) * (double)seat->batch * seat->call_ns) * 1e-9 + hashing_s;
-    result->visit = (tm_visit_result){.sample_ns = result->samples, .capacity = MOST_SAMPLES};
+    result->visit = (tm_visit_result){.sample_ns = result->samples,
+                                      .capacity = MOST_SAMPLES,
+                                      .settle = last_round && seat->incarnation == run->first_incarnation};
     outcome = tm_worker_visit(seat->worker, seat->batch, &rule, rounds->data->output_bytes, fmax(10.0, 10 * expected_s),
                               &result->visit);
     begun_ns = tm_run_spend(run, TM_PHASE_SAMPLING, begun_ns);
     if (outcome.status != TM_CELL_OK) return outcome;
     if (tm_run_was_throttled(run) && !result->visit.disturbed) result->visit.disturbed = "throttling";
-    outcome = tm_cell_verify_output(seat->worker, rounds->data, check, result->visit.last_slot, &result->visit.hash);
+    if (result->visit.late) outcome = tm_cell_late();
+    if (outcome.status == TM_CELL_OK) {
+        outcome =
+            tm_cell_verify_output(seat->worker, rounds->data, check, result->visit.last_slot, &result->visit.hash);
+    }
     if (outcome.status == TM_CELL_OK && last_round && seat->incarnation == 0) {
         outcome = tm_cell_inputs_unchanged(seat->worker, rounds->data);
     }

@@ -6,6 +6,12 @@
 
 #define TM_SHARED_PIECE ((size_t)64 << 20) /* the most that a worker hands to a backend at once */
 
+/* Every input of a set starts on a page. */
+static inline size_t tm_shared_page_up(size_t bytes)
+{
+    return (bytes + 4095) / 4096 * 4096;
+}
+
 /* Descriptors to hand to a worker: owned by `shared`. Inputs are open for reading alone. */
 int tm_shared_inputs_fd(const tm_shared *shared);
 int tm_shared_outputs_fd(const tm_shared *shared);

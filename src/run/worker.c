@@ -5,6 +5,7 @@
 #include "base/dtype.h"
 #include "native/native.h"
 #include "run/sandbox.h"
+#include "run/worker_proof.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -88,6 +89,11 @@ static void drop_program(tm_worker_side *side)
     side->graph = NULL;
 }
 
+static size_t output_bytes(const tm_worker_side *side)
+{
+    return side->graph->outputs > 0 ? tm_shape_bytes(&side->graph->shape[side->graph->output[0]]) : 0;
+}
+
 static tm_status do_compile(tm_worker_side *side, const tm_request *request, tm_answer *answer, tm_error *error)
 {
     if (!side->session) return tm_fail(error, TM_INVALID_ARGUMENT, "nothing is open");
@@ -107,6 +113,7 @@ static tm_status do_compile(tm_worker_side *side, const tm_request *request, tm_
                              .session = side->session,
                              .program = program,
                              .slots = request->slots,
+                             .output_bytes = output_bytes(side),
                              .delay_percent = side->timed.delay_percent};
     if (side->backend.declared) side->backend.declared(program, &answer->declared);
     answer->declared.labels[sizeof answer->declared.labels - 1] = '\0';
@@ -169,37 +176,12 @@ static tm_status do_unbind(tm_worker_side *side, const tm_request *request, tm_a
     return TM_OK;
 }
 
-static size_t output_bytes(const tm_worker_side *side)
-{
-    return side->graph->outputs > 0 ? tm_shape_bytes(&side->graph->shape[side->graph->output[0]]) : 0;
-}
-
-/* A program that owns its outputs overwrites them. A framework that allocates outputs itself is made to find NaN in
- * them: a block of the same size is filled and freed. Twice, since freeing a mapped block is what makes the C library
- * keep blocks of that size from then on. */
-static void poison(tm_worker_side *side)
-{
-    enum { largest_kept = 32 << 20 }; /* the C library maps larger blocks afresh, zeroed, every time */
-    if (side->backend.poison) {
-        side->backend.poison(side->timed.program);
-        return;
-    }
-    const size_t bytes = output_bytes(side);
-    for (int round = 0; round < 2 && bytes > 0 && bytes <= largest_kept; round++) {
-        unsigned char *block = malloc(bytes);
-        if (!block) return;
-        memset(block, 0xff, bytes);
-        __asm__ volatile("" : : "r"(block) : "memory"); /* the filling is for whoever gets the block next */
-        free(block);
-    }
-}
-
 static tm_status do_call(tm_worker_side *side, const tm_request *request, tm_answer *answer, tm_error *error)
 {
     if (request->slot < 0 || request->slot >= side->timed.slots) {
         return tm_fail(error, TM_INVALID_ARGUMENT, "there is no slot %d", (int)request->slot);
     }
-    poison(side);
+    tm_proof_poison(&side->timed);
     side->timed.next_slot = request->slot;
     return tm_timed_call(&side->timed, &answer->start_ns, &answer->stop_ns, error);
 }
@@ -341,7 +323,27 @@ static tm_status do_visit(tm_worker_side *side, const tm_request *request, tm_an
         status = tm_fail(error, TM_INVALID_ARGUMENT, "a visit needs a batch and room for samples");
     }
     if (status == TM_OK) status = tm_timed_visit(&side->timed, request, &side->stamps, answer, error);
-    return status == TM_OK ? digest(side, request, -1, &answer->hash, error) : status;
+    if (status == TM_OK) status = digest(side, request, -1, &answer->hash, error);
+    if (status != TM_OK) return status;
+    if (request->settle) {
+        const tm_hash128 at_once = answer->hash;
+        tm_proof_settle(&side->timed);
+        status = digest(side, request, -1, &answer->hash, error);
+        answer->late = !tm_hash128_equal(at_once, answer->hash);
+    }
+    if (status == TM_OK && !answer->late) status = tm_proof_look_again(&side->timed, &answer->late, error);
+    return status;
+}
+
+static tm_status do_rewrite(tm_worker_side *side, const tm_request *request, tm_answer *answer, tm_error *error)
+{
+    const uint64_t bytes = 2 * request->bytes;
+    if (bytes == 0) return tm_fail(error, TM_INVALID_ARGUMENT, "there are no inputs to write anew");
+    const char *sets = view_of(&side->inputs, TM_WORKER_INPUTS, request->offset, (size_t)bytes, PROT_READ);
+    if (!sets) return tm_fail_memory(error, "a view of the inputs");
+    tm_status status = tm_proof_rewrite(&side->timed, side->graph, sets, request, &answer->rewriting, error);
+    const tm_request output = {.bytes = side->timed.output_bytes};
+    return status == TM_OK ? digest(side, &output, -1, &answer->rewriting.hash, error) : status;
 }
 
 static tm_status do_memory(tm_worker_side *side, const tm_request *request, tm_answer *answer, tm_error *error)
@@ -382,6 +384,7 @@ static const struct {
     [TM_MESSAGE_VISIT] = {do_visit, true},
     [TM_MESSAGE_MEMORY] = {do_memory, false},
     [TM_MESSAGE_CLOSE] = {do_close, false},
+    [TM_MESSAGE_REWRITE] = {do_rewrite, true},
 };
 
 void tm_worker_do(tm_worker_side *side, const tm_request *request, tm_answer *answer)

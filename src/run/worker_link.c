@@ -435,13 +435,29 @@ tm_outcome tm_worker_calibrate(tm_worker *worker, double first_call_ns, bool gpu
     return outcome;
 }
 
+tm_outcome tm_worker_rewrite(tm_worker *worker, size_t set_offset, size_t set_bytes, double call_ns, double timeout_s,
+                             tm_rewriting *into)
+{
+    const tm_request request = {
+        .type = TM_MESSAGE_REWRITE, .offset = set_offset, .bytes = set_bytes, .call_ns = call_ns};
+    tm_answer answer;
+    tm_outcome outcome = ask(worker, &request, timeout_s, &answer);
+    outcome = checked(worker, outcome, tm_answer_check_rewriting(&answer, worker->sent_ns, worker->received_ns));
+    *into = answer.rewriting;
+    return outcome;
+}
+
 tm_outcome tm_worker_visit(tm_worker *worker, int64_t batch, const tm_visit_rule *rule, size_t output_bytes,
                            double timeout_s, tm_visit_result *into)
 {
     into->samples = 0;
     into->disturbed = NULL;
-    const tm_request request = {
-        .type = TM_MESSAGE_VISIT, .batch = batch, .rule = *rule, .bytes = output_bytes, .capacity = into->capacity};
+    const tm_request request = {.type = TM_MESSAGE_VISIT,
+                                .batch = batch,
+                                .rule = *rule,
+                                .bytes = output_bytes,
+                                .capacity = into->capacity,
+                                .settle = into->settle};
     tm_answer answer;
     tm_outcome outcome = ask(worker, &request, timeout_s + copy_timeout(output_bytes), &answer);
     if (outcome.status != TM_CELL_OK) return outcome;

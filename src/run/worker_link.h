@@ -83,9 +83,25 @@ typedef struct tm_calibration {
     int64_t batch;
     double ratio[9]; /* time(2n)/time(n) of interleaved pairs */
     int32_t ratios;  /* 0: skipped, calls above 10 ms */
+    /* The rest is 0 where it was skipped. */
+    double least_ratio;  /* the shortest 2n over the shortest n: what is left when the machine's speed jumps */
+    double four_ratio;   /* four executions in one batch over one */
+    double singly_ratio; /* a batch asked for one execution at a time over the same asked for at once */
 } tm_calibration;
 tm_outcome tm_worker_calibrate(tm_worker *worker, double first_call_ns, bool gpu, bool linearity, double timeout_s,
                                tm_calibration *into);
+
+/* Executions on slot 0 after its inputs were written anew, alternately with the bytes that the last execution had and
+ * with those of the other set. `set_offset` is where the first of two sets lies in the shared inputs, the other
+ * `set_bytes` behind it. Slot 0 is left bound to set `last_set`, whose output `hash` is. */
+typedef struct tm_rewriting {
+    double same_ns[9], new_ns[9]; /* of one execution; `pairs` of each, at least 1 */
+    int32_t pairs;
+    int32_t last_set;
+    tm_hash128 hash;
+} tm_rewriting;
+tm_outcome tm_worker_rewrite(tm_worker *worker, size_t set_offset, size_t set_bytes, double call_ns, double timeout_s,
+                             tm_rewriting *into);
 
 /* One visit: samples of `batch` executions each by `rule`, at most `capacity` kept. */
 typedef struct tm_visit_result {
@@ -97,6 +113,8 @@ typedef struct tm_visit_result {
     double start_ns, end_ns; /* monotonic clock */
     double first_ns;         /* the discarded first sample, per execution; NaN if there was none */
     const char *disturbed;   /* NULL, or why the visit should be repeated (static) */
+    bool settle;             /* set by the caller: look at the output again 20 ms after the last batch */
+    bool late;               /* the output changed after the last batch was said to be finished */
 } tm_visit_result;
 tm_outcome tm_worker_visit(tm_worker *worker, int64_t batch, const tm_visit_rule *rule, size_t output_bytes,
                            double timeout_s, tm_visit_result *into);

@@ -2,6 +2,7 @@
  * pairs follow measurement.md points 4 and 5; the rules themselves are in measure/sampling. */
 #include "run/worker_measure.h"
 #include "base/clock.h"
+#include "run/worker_proof.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -13,18 +14,28 @@ static void spin_until(uint64_t end_ns)
     while (tm_now_ns() < end_ns) {}
 }
 
-tm_status tm_timed_batch(tm_timed *timed, int64_t count, uint64_t *start_ns, uint64_t *stop_ns, tm_error *error)
+tm_status tm_timed_pieces(tm_timed *timed, int64_t count, int64_t piece, uint64_t *start_ns, uint64_t *stop_ns,
+                          tm_error *error)
 {
+    tm_status status = TM_OK;
     *start_ns = tm_now_ns();
-    tm_status status = timed->backend->run(timed->program, timed->next_slot, count, error);
+    for (int64_t left = count; left > 0 && status == TM_OK; left -= piece) {
+        const int64_t now = left < piece ? left : piece;
+        status = timed->backend->run(timed->program, timed->next_slot, now, error);
+        timed->next_slot = (int32_t)((timed->next_slot + now) % timed->slots);
+    }
     if (status == TM_OK) status = timed->backend->sync(timed->session, error);
     *stop_ns = tm_now_ns();
-    timed->next_slot = (int32_t)((timed->next_slot + count) % timed->slots);
     if (timed->delay_percent > 0) {
         spin_until(*stop_ns + (*stop_ns - *start_ns) * (uint64_t)timed->delay_percent / 100u);
         *stop_ns = tm_now_ns();
     }
     return status;
+}
+
+tm_status tm_timed_batch(tm_timed *timed, int64_t count, uint64_t *start_ns, uint64_t *stop_ns, tm_error *error)
+{
+    return tm_timed_pieces(timed, count, count, start_ns, stop_ns, error);
 }
 
 static tm_status batch_time(tm_timed *timed, int64_t count, double *ns, tm_error *error)
@@ -89,15 +100,19 @@ static tm_status estimate_short(tm_timed *timed, tm_timer timer, double *call_ns
 static tm_status linearity_pairs(tm_timed *timed, tm_calibration *into, tm_error *error)
 {
     const int32_t pairs = sizeof into->ratio / sizeof *into->ratio;
-    double before = 0.0;
+    double before = 0.0, least_once, least_twice = INFINITY;
     tm_status status = batch_time(timed, into->batch, &before, error);
+    least_once = before;
     for (int32_t i = 0; i < pairs && status == TM_OK; i++) {
         double twice = 0.0, after = 0.0;
         status = batch_time(timed, 2 * into->batch, &twice, error);
         if (status == TM_OK) status = batch_time(timed, into->batch, &after, error);
         into->ratio[i] = 2 * twice / (before + after);
+        least_once = fmin(least_once, after);
+        least_twice = fmin(least_twice, twice);
         before = after;
     }
+    into->least_ratio = least_twice / least_once;
     into->ratios = status == TM_OK ? pairs : 0;
     return status;
 }
@@ -112,7 +127,9 @@ tm_status tm_timed_calibrate(tm_timed *timed, double first_call_ns, bool gpu, bo
     }
     if (status != TM_OK) return status;
     into->batch = tm_batch_size(into->call_ns, into->timer, gpu);
-    return into->call_ns > long_call_ns || !linearity ? TM_OK : linearity_pairs(timed, into, error);
+    if (!linearity) return TM_OK;
+    if (into->call_ns <= long_call_ns) status = linearity_pairs(timed, into, error);
+    return status == TM_OK ? tm_proof_growth(timed, gpu, into, error) : status;
 }
 
 static void add_stamp(tm_text *stamps, uint64_t value)
@@ -135,12 +152,21 @@ tm_status tm_timed_visit(tm_timed *timed, const tm_request *request, tm_text *st
     }
     const uint64_t begin = tm_now_ns();
     uint64_t start = begin, stop = begin;
+    bool guarded = false; /* was the last batch prepared so that its output is known to be its own? */
     for (size_t kept = 0; status == TM_OK && kept < capacity; kept++) {
-        if (kept >= (size_t)request->rule.samples && (double)(stop - begin) >= request->rule.time_ns) break;
+        const double spent_ns = (double)(stop - begin);
+        const bool enough = kept >= (size_t)request->rule.samples && spent_ns >= request->rule.time_ns;
+        if (enough && guarded) break;
+        const double then_ns = spent_ns + (double)(stop - start);
+        guarded =
+            kept + 1 == capacity || (kept + 1 >= (size_t)request->rule.samples && then_ns >= request->rule.time_ns);
+        if (guarded) tm_proof_prepare(timed, request->batch);
         status = tm_timed_batch(timed, request->batch, &start, &stop, error);
         add_stamp(stamps, start);
         add_stamp(stamps, stop);
     }
+    timed->stop_ns = stop;
+    if (status == TM_OK) status = tm_proof_look(timed, error);
     answer->after = tm_noise_of_process(0);
     if (status == TM_OK && stamps->failed) status = tm_fail_memory(error, "the samples of a visit");
     answer->stamps = (const uint8_t *)stamps->data;

@@ -10,13 +10,18 @@ typedef struct tm_timed {
     tm_session *session;
     tm_program *program;
     int32_t slots;
+    size_t output_bytes;
     int32_t next_slot;         /* where the next batch starts: inputs rotate through all batches of a program's life */
     int32_t delay_percent;     /* this much of each batch is spent spinning, inside the timed region */
     int32_t calls;             /* made by themselves since the program was compiled */
     double later_ns, least_ns; /* all of those but the first together, and the shortest of them */
+    uint64_t stop_ns;          /* when the last batch ended */
+    tm_hash128 peek;           /* of parts of the output right then */
 } tm_timed;
 
-/* Runs `count` executions to their end and stamps them. */
+/* Runs `count` executions to their end and stamps them. `piece` at a time are asked for, tm_timed_batch asks for all. */
+tm_status tm_timed_pieces(tm_timed *timed, int64_t count, int64_t piece, uint64_t *start_ns, uint64_t *stop_ns,
+                          tm_error *error);
 tm_status tm_timed_batch(tm_timed *timed, int64_t count, uint64_t *start_ns, uint64_t *stop_ns, tm_error *error);
 
 /* One execution by itself, to be verified. It is remembered as warm-up. */

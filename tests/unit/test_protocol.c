@@ -91,7 +91,9 @@ static tm_request full_request(tm_message type)
                           .gpu = true,
                           .batch = 77,
                           .rule = {5, 6e7, true},
-                          .capacity = 99};
+                          .capacity = 99,
+                          .settle = true,
+                          .call_ns = 2.5};
     memcpy(request.library, "/a/b.so", 8);
     memcpy(request.location, "http://x", 9);
     memcpy(request.device, "cpu", 4);
@@ -125,7 +127,7 @@ static void requests_survive(void **state)
     assert_true(tm_request_write(&visit, &bytes));
     assert_true(tm_request_read(TM_MESSAGE_VISIT, bytes.data, bytes.length, &got));
     assert_true(got.batch == 77 && got.rule.samples == 5 && got.rule.time_ns == 6e7 && got.rule.discard_first);
-    assert_true(got.bytes == 12345678901u && got.capacity == 99);
+    assert_true(got.bytes == 12345678901u && got.capacity == 99 && got.settle);
     tm_text_free(&bytes);
 }
 
@@ -135,6 +137,9 @@ static void answers_survive(void **state)
     tm_answer sent = {.type = TM_MESSAGE_CALIBRATE, .status = TM_FAILED, .message = "why"};
     sent.calibration = (tm_calibration){.timer = {1.0, 20.0}, .call_ns = 1e3, .batch = 200, .ratios = 9};
     for (int i = 0; i < 9; i++) sent.calibration.ratio[i] = 2.0 + i;
+    sent.calibration.least_ratio = 1.5;
+    sent.calibration.four_ratio = 3.5;
+    sent.calibration.singly_ratio = 1.25;
     tm_text bytes = {0};
     tm_answer got;
     assert_true(tm_answer_write(&sent, &bytes));
@@ -181,6 +186,35 @@ static void calls_must_fit_the_clock(void **state)
     assert_non_null(tm_answer_check_call(&answer, 0, 200));
 }
 
+/* What is said of rewritten inputs survives, and must fit between the request and its answer. */
+static void rewritings_must_be_possible(void **state)
+{
+    (void)state;
+    tm_answer good = {.type = TM_MESSAGE_REWRITE, .rewriting = {.pairs = 3, .last_set = 1, .hash = {5, 6}}};
+    for (int i = 0; i < 9; i++) {
+        good.rewriting.same_ns[i] = 100 + i;
+        good.rewriting.new_ns[i] = 200 + i;
+    }
+    tm_text bytes = {0};
+    tm_answer got;
+    assert_true(tm_answer_write(&good, &bytes));
+    assert_true(tm_answer_read(TM_MESSAGE_REWRITE, bytes.data, bytes.length, &got));
+    assert_memory_equal(&got.rewriting, &good.rewriting, sizeof got.rewriting);
+    assert_false(tm_answer_read(TM_MESSAGE_REWRITE, bytes.data, bytes.length - 1, &got));
+    tm_text_free(&bytes);
+    assert_null(tm_answer_check_rewriting(&good, 0, 1000));
+    assert_non_null(tm_answer_check_rewriting(&good, 0, 900));
+    for (int i = 0; i < 5; i++) {
+        tm_answer bad = good;
+        if (i == 0) bad.rewriting.pairs = 0;
+        if (i == 1) bad.rewriting.pairs = 10;
+        if (i == 2) bad.rewriting.last_set = 2;
+        if (i == 3) bad.rewriting.new_ns[2] = NAN;
+        if (i == 4) bad.rewriting.same_ns[0] = 0;
+        assert_non_null(tm_answer_check_rewriting(&bad, 0, 1000000));
+    }
+}
+
 static void calibrations_must_be_possible(void **state)
 {
     (void)state;
@@ -196,6 +230,9 @@ static void calibrations_must_be_possible(void **state)
         answer = good;
         answer.calibration.ratio[8] = bad[i];
         assert_non_null(tm_answer_check_calibration(&answer, 0, 100000));
+        answer = good;
+        answer.calibration.singly_ratio = bad[i];
+        if (bad[i] != 0.0) assert_non_null(tm_answer_check_calibration(&answer, 0, 100000));
         answer = good;
         if (bad[i] != 0.0) answer.calibration.timer.overhead_ns = bad[i];
         if (bad[i] != 0.0) assert_non_null(tm_answer_check_calibration(&answer, 0, 100000));
@@ -271,10 +308,15 @@ static void visits_must_fit_the_clock(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(frame_is_read_back),        cmocka_unit_test(every_flipped_bit_is_seen),
-        cmocka_unit_test(header_is_strict),          cmocka_unit_test(requests_survive),
-        cmocka_unit_test(answers_survive),           cmocka_unit_test(texts_stay_in_their_fields),
-        cmocka_unit_test(calls_must_fit_the_clock),  cmocka_unit_test(calibrations_must_be_possible),
+        cmocka_unit_test(frame_is_read_back),
+        cmocka_unit_test(every_flipped_bit_is_seen),
+        cmocka_unit_test(header_is_strict),
+        cmocka_unit_test(requests_survive),
+        cmocka_unit_test(answers_survive),
+        cmocka_unit_test(texts_stay_in_their_fields),
+        cmocka_unit_test(calls_must_fit_the_clock),
+        cmocka_unit_test(calibrations_must_be_possible),
+        cmocka_unit_test(rewritings_must_be_possible),
         cmocka_unit_test(visits_must_fit_the_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,95 @@
+/* A single measurement may be off by chance, so each finding is what two ways of looking agree on, and counts only when
+ * repeated. The rules are pure functions of what the worker sent. */
+#include "run/cell_timing.h"
+
+#include "base/clock.h"
+#include "measure/stats.h"
+
+#include <math.h>
+#include <stdio.h>
+
+static const double long_call_ns = 1e9;
+
+void tm_timing_wait(int32_t repeat)
+{
+    if (repeat > 0) tm_sleep_ns((uint64_t)repeat * 100000000u);
+}
+
+bool tm_timing_grows(const tm_calibration *calibration, bool *nonlinear, char *reason, size_t capacity)
+{
+    double median;
+    const tm_linearity found =
+        tm_judge_linearity(calibration->ratio, calibration->ratios, calibration->call_ns, &median);
+    *nonlinear = found == TM_NONLINEAR || found == TM_TOO_CHEAP;
+    /* A machine that jumps between two speeds can spoil the median of pairs; the shortest times are of the fast one. */
+    if (found == TM_TOO_CHEAP && !(calibration->least_ratio >= 1.8)) {
+        snprintf(reason, capacity,
+                 "twice the executions take only %.2f times as long: results are cached or not computed", median);
+        return false;
+    }
+    if (calibration->four_ratio > 0 && calibration->four_ratio < 1.5) {
+        snprintf(reason, capacity,
+                 "four executions take only %.2f times as long as one: results are cached or not computed",
+                 calibration->four_ratio);
+        return false;
+    }
+    if (calibration->singly_ratio > 1.5) {
+        snprintf(reason, capacity,
+                 "%lld executions take %.2f times as long when asked for one by one: some of a batch are left out",
+                 (long long)calibration->batch, calibration->singly_ratio);
+        return false;
+    }
+    return true;
+}
+
+bool tm_timing_is_fresh(const tm_rewriting *rewriting, char *reason, size_t capacity)
+{
+    double gain[sizeof rewriting->new_ns / sizeof *rewriting->new_ns];
+    const size_t pairs = (size_t)rewriting->pairs;
+    if (pairs < 3) return true;
+    for (size_t i = 0; i < pairs; i++) gain[i] = log(rewriting->new_ns[i] / rewriting->same_ns[i]);
+    const tm_interval interval = tm_mean_interval(gain, pairs);
+    const double low = exp(interval.mean - interval.half_width), high = exp(interval.mean + interval.half_width);
+    const double allowed = tm_median(rewriting->new_ns, pairs) < 100e3 ? 1.10 : 1.05;
+    if (low <= allowed) return true;
+    snprintf(reason, capacity,
+             "CACHING: an execution takes %.2f times as long (%.2f to %.2f) on new bytes as on the same bytes written "
+             "again: results are kept",
+             exp(interval.mean), low, high);
+    return false;
+}
+
+/* Judges the output on what was new in slot 0's memory, and binds slot 0's own data again. */
+static tm_outcome judge_rewritten(tm_worker *worker, tm_case_data *data, tm_cell_check *check,
+                                  const tm_rewriting *rewriting)
+{
+    tm_outcome outcome = tm_cell_verify_output(worker, data, check, rewriting->last_set, &rewriting->hash);
+    if (outcome.status == TM_CELL_INVALID) {
+        char found[sizeof outcome.reason];
+        snprintf(found, sizeof found, "%s", outcome.reason);
+        snprintf(outcome.reason, sizeof outcome.reason, "after new bytes were written where the old inputs lay: %.560s",
+                 found);
+    }
+    return outcome.status == TM_CELL_OK && rewriting->last_set != 0 ? tm_cell_bind(worker, data, 0) : outcome;
+}
+
+tm_outcome tm_cell_rewritten(tm_worker *worker, tm_case_data *data, tm_cell_check *check, double call_ns,
+                             double first_call_ns)
+{
+    tm_outcome outcome = {.status = TM_CELL_OK};
+    const double longest_ns = fmax(call_ns, first_call_ns);
+    if (data->slots < 2 || data->set_bytes == 0 || data->output_bytes == 0 || call_ns > long_call_ns) return outcome;
+    const double timeout_s = 30 + 40e-9 * longest_ns + 80 * (double)data->set_bytes / 500e6;
+    bool fresh = false;
+    for (int32_t attempt = 0; attempt < 3 && !fresh; attempt++) {
+        tm_timing_wait(attempt);
+        tm_rewriting rewriting;
+        outcome =
+            tm_worker_rewrite(worker, tm_case_data_offset(data, 0, 0), data->set_bytes, call_ns, timeout_s, &rewriting);
+        if (outcome.status == TM_CELL_OK) outcome = judge_rewritten(worker, data, check, &rewriting);
+        if (outcome.status != TM_CELL_OK) return outcome;
+        fresh = tm_timing_is_fresh(&rewriting, outcome.reason, sizeof outcome.reason);
+    }
+    if (!fresh) outcome.status = TM_CELL_INVALID;
+    return outcome;
+}

@@ -1,0 +1,185 @@
+/* Results that are not computed when asked for (kept from before, left for later, left to a thread, left out) cost time
+ * that does not grow with the work, or show an output that was not there at the stop. Every way to see it is a pair of
+ * measurements in the same process, in turns, so that both sides meet the same machine. */
+#include "run/worker_proof.h"
+#include "base/clock.h"
+#include "base/dtype.h"
+#include "run/shared.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A program that owns its outputs overwrites them. A framework that allocates outputs itself is made to find NaN in
+ * them: a block of the same size is filled and freed. Twice, since freeing a mapped block is what makes the C library
+ * keep blocks of that size from then on. */
+void tm_proof_poison(const tm_timed *timed)
+{
+    enum { largest_kept = 32 << 20 }; /* the C library maps larger blocks afresh, zeroed, every time */
+    if (timed->backend->poison) {
+        timed->backend->poison(timed->program);
+        return;
+    }
+    const size_t bytes = timed->output_bytes;
+    for (int round = 0; round < 2 && bytes > 0 && bytes <= largest_kept; round++) {
+        unsigned char *block = malloc(bytes);
+        if (!block) return;
+        memset(block, 0xff, bytes);
+        __asm__ volatile("" : : "r"(block) : "memory"); /* the filling is for whoever gets the block next */
+        free(block);
+    }
+}
+
+void tm_proof_prepare(tm_timed *timed, int64_t batch)
+{
+    tm_proof_poison(timed);
+    if (batch % timed->slots == 0) timed->next_slot = (timed->next_slot + 1) % timed->slots;
+}
+
+/* First, middle and last bytes of the output, a kilobyte each. */
+static tm_status peek(const tm_timed *timed, tm_hash128 *hash, tm_error *error)
+{
+    enum { PIECE = 1024 };
+    unsigned char pieces[3 * PIECE];
+    const size_t whole = timed->output_bytes, piece = whole < PIECE ? whole : PIECE;
+    const size_t at[] = {0, (whole - piece) / 2 / 8 * 8, whole - piece};
+    tm_status status = TM_OK;
+    *hash = (tm_hash128){0, 0};
+    for (size_t i = 0; i < 3 && piece > 0 && status == TM_OK; i++) {
+        status = timed->backend->read(timed->program, 0, at[i], piece, pieces + i * piece, error);
+    }
+    if (status == TM_OK) *hash = tm_hash128_bytes(pieces, 3 * piece);
+    return status;
+}
+
+tm_status tm_proof_look(tm_timed *timed, tm_error *error)
+{
+    return peek(timed, &timed->peek, error);
+}
+
+tm_status tm_proof_look_again(const tm_timed *timed, bool *changed, tm_error *error)
+{
+    tm_hash128 now;
+    const tm_status status = peek(timed, &now, error);
+    *changed = status == TM_OK && !tm_hash128_equal(now, timed->peek);
+    return status;
+}
+
+void tm_proof_settle(const tm_timed *timed)
+{
+    const uint64_t until = timed->stop_ns + 20000000u, now = tm_now_ns();
+    if (now < until) tm_sleep_ns(until - now);
+}
+
+static tm_status time_of(tm_timed *timed, int64_t count, int64_t piece, double *ns, tm_error *error)
+{
+    uint64_t start, stop;
+    const tm_status status = tm_timed_pieces(timed, count, piece, &start, &stop, error);
+    *ns = fmax((double)(stop - start), 1.0);
+    return status;
+}
+
+/* The shortest of `rounds` times of `count` executions, `piece` at a time, over the shortest of `other_count` asked for
+ * at once, in turns. */
+static tm_status shortest_ratio(tm_timed *timed, int32_t rounds, int64_t count, int64_t piece, int64_t other_count,
+                                double *ratio, tm_error *error)
+{
+    double least = INFINITY, other_least = INFINITY, ns;
+    tm_status status = TM_OK;
+    for (int32_t i = 0; i < rounds && status == TM_OK; i++) {
+        status = time_of(timed, count, piece, &ns, error);
+        least = fmin(least, ns);
+        if (status == TM_OK) status = time_of(timed, other_count, other_count, &ns, error);
+        other_least = fmin(other_least, ns);
+    }
+    *ratio = least / other_least;
+    return status;
+}
+
+tm_status tm_proof_growth(tm_timed *timed, bool gpu, tm_calibration *into, tm_error *error)
+{
+    const double call_ns = into->call_ns;
+    tm_status status = TM_OK;
+    if (call_ns > 20e3 && call_ns <= 1e9) {
+        status = shortest_ratio(timed, call_ns < 1e6 ? 3 : 1, 4, 4, 1, &into->four_ratio, error);
+    }
+    if (status == TM_OK && into->batch > 1 && call_ns > (gpu ? 20e3 : 0.5e3)) {
+        status = shortest_ratio(timed, 3, into->batch, 1, into->batch, &into->singly_ratio, error);
+    }
+    return status;
+}
+
+typedef struct rewriter {
+    tm_timed *timed;
+    const tm_graph *graph;
+    const char *sets;
+    size_t set_bytes;
+    bool both; /* write the other set first: then the caches hold the same whichever set is executed */
+} rewriter;
+
+static tm_status bind_set(const rewriter *writer, int32_t set, tm_error *error)
+{
+    const char *from = writer->sets + (size_t)set * writer->set_bytes;
+    tm_status status = TM_OK;
+    for (int32_t i = 0; i < writer->graph->inputs && status == TM_OK; i++) {
+        const size_t bytes = tm_shape_bytes(&writer->graph->shape[i]);
+        for (size_t done = 0; done < bytes && status == TM_OK; done += TM_SHARED_PIECE) {
+            const size_t piece = bytes - done < TM_SHARED_PIECE ? bytes - done : TM_SHARED_PIECE;
+            status = writer->timed->backend->bind(writer->timed->program, 0, i, done, from + done, piece, error);
+        }
+        from += tm_shared_page_up(bytes);
+    }
+    return status;
+}
+
+/* One execution on slot 0 after `set` was written into it; its time is added to *ns. */
+static tm_status execute_set(const rewriter *writer, int32_t set, double *ns, tm_error *error)
+{
+    double now = 0.0;
+    tm_status status = writer->both ? bind_set(writer, 1 - set, error) : TM_OK;
+    if (status == TM_OK) status = bind_set(writer, set, error);
+    if (status != TM_OK) return status;
+    tm_proof_poison(writer->timed);
+    writer->timed->next_slot = 0;
+    status = time_of(writer->timed, 1, 1, &now, error);
+    *ns += now;
+    return status;
+}
+
+/* Executions per side of a pair: enough to last 100 us, few where writing the inputs takes long. Odd, so that a pair
+ * ends on the other set than it began with. */
+static int32_t repeats_for(double call_ns, double bind_ns)
+{
+    const double wanted = fmin(100e3 / fmax(call_ns, 1.0), 5e6 / fmax(bind_ns, 1.0));
+    const int32_t most = 31, repeats = wanted < most ? (int32_t)wanted : most;
+    return repeats < 1 ? 1 : repeats | 1;
+}
+
+tm_status tm_proof_rewrite(tm_timed *timed, const tm_graph *graph, const char *sets, const tm_request *request,
+                           tm_rewriting *into, tm_error *error)
+{
+    const rewriter writer = {timed, graph, sets, (size_t)request->bytes, request->bytes < (size_t)8 << 20};
+    double first_ns = 0.0, gain = 0.0;
+    int32_t set = 0;
+    const uint64_t begin = tm_now_ns();
+    tm_status status = execute_set(&writer, set, &first_ns, error);
+    const double whole_ns = (double)(tm_now_ns() - begin);
+    const int32_t repeats = repeats_for(request->call_ns, whole_ns - first_ns);
+    const int32_t least = 2 * repeats * whole_ns > 20e6 ? 1 : 3, most = sizeof into->new_ns / sizeof *into->new_ns;
+    *into = (tm_rewriting){0};
+    while (status == TM_OK && into->pairs < most) {
+        double same = 0.0, fresh = 0.0;
+        for (int32_t i = 0; i < repeats && status == TM_OK; i++) {
+            status = execute_set(&writer, set, &same, error);
+            set = 1 - set;
+            if (status == TM_OK) status = execute_set(&writer, set, &fresh, error);
+        }
+        into->same_ns[into->pairs] = same / repeats;
+        into->new_ns[into->pairs++] = fresh / repeats;
+        gain += log(fresh / same);
+        /* Without a hint of a gain there is no need to make sure. */
+        if (into->pairs >= least && gain / into->pairs < log(1.05)) break;
+    }
+    into->last_set = set;
+    return status;
+}
