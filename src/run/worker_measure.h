@@ -19,7 +19,8 @@ typedef struct tm_timed {
     tm_hash128 peek;           /* of parts of the output right then */
 } tm_timed;
 
-/* Runs `count` executions to their end and stamps them. `piece` at a time are asked for, tm_timed_batch asks for all. */
+/* Runs `count` executions to their end and stamps them. `piece` at a time are asked for, tm_timed_batch asks for all.
+ */
 tm_status tm_timed_pieces(tm_timed *timed, int64_t count, int64_t piece, uint64_t *start_ns, uint64_t *stop_ns,
                           tm_error *error);
 tm_status tm_timed_batch(tm_timed *timed, int64_t count, uint64_t *start_ns, uint64_t *stop_ns, tm_error *error);
