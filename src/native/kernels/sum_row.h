@@ -1,5 +1,6 @@
-/* Sum of n floats. Template: vec_f32 header and NAME come first. Eight vectors are added as a tree in float32, the
- * trees in float64. */
+/* Sum of n floats. Template: vec_f32 header and NAME come first. Eight vectors are added as a tree in float32, and
+ * what is left of them one by one; such sums are added in float64. Rows follow one another, as a rule, so what lies
+ * behind a short one is fetched too. */
 #include <stdint.h>
 
 enum { SUM_AHEAD = 1024 };
@@ -16,10 +17,16 @@ double NAME(const float *x, int64_t n)
         low = D_ADD(low, D_LOW(sum));
         high = D_ADD(high, D_HIGH(sum));
     }
-    for (; i < n; i += W) {
-        const V v = LOAD_SOME(x + i, FIRST(n - i < W ? n - i : W), SET1(0.0f));
-        low = D_ADD(low, D_LOW(v));
-        high = D_ADD(high, D_HIGH(v));
+    if (i < n) {
+        V rest = SET1(0.0f);
+        for (; i + W <= n; i += W) {
+            PREFETCH(x + i + SUM_AHEAD);
+            rest = ADD(rest, LOAD(x + i));
+        }
+        PREFETCH(x + i + SUM_AHEAD);
+        rest = ADD(rest, LOAD_SOME(x + i, FIRST(n - i), SET1(0.0f)));
+        low = D_ADD(low, D_LOW(rest));
+        high = D_ADD(high, D_HIGH(rest));
     }
     return D_REDUCE(D_ADD(low, high));
 }
