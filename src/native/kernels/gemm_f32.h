@@ -50,7 +50,8 @@ INLINE void tile(const tm_gemm_strip *s, const float *b, float *c, const float *
                 UNROLL for (int i = 0; i < R; i++) element[i] = lanes_set1(a[0][i * row]);
                 UNROLL for (int v = 0; v < N; v++)
                 {
-                    const V y = partial && v == N - 1 ? lanes_load_part(b + v * W, mask) : lanes_load(b + v * W);
+                    V y = partial && v == N - 1 ? lanes_load_part(b + v * W, mask) : lanes_load(b + v * W);
+                    if (R > 1) y = lanes_loaded(y);
                     UNROLL for (int i = 0; i < R; i++) sum[i][v] = lanes_fma(element[i], y, sum[i][v]);
                 }
             } else {
@@ -157,7 +158,8 @@ INLINE void dot_block(const tm_gemm_dot *d, int64_t row, int64_t column, const f
             UNROLL for (int i = 0; i < R; i++) x[i] = lanes_load(a + i * d->a_row + p);
             UNROLL for (int j = 0; j < N; j++)
             {
-                const V y = lanes_load(b + j * d->b_row + p);
+                V y = lanes_load(b + j * d->b_row + p);
+                if (R > 1) y = lanes_loaded(y);
                 UNROLL for (int i = 0; i < R; i++) sum[i][j] = lanes_fma(x[i], y, sum[i][j]);
             }
         }

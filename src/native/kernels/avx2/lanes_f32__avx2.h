@@ -42,6 +42,12 @@ static inline void lanes_store_part(float *p, V v, tm_mask_lanes mask)
 {
     _mm256_maskstore_ps(p, mask, v);
 }
+/* v, loaded: else the compiler makes the load a part of each instruction that uses it, and loads become the limit. */
+static inline V lanes_loaded(V v)
+{
+    __asm__("" : "+x"(v));
+    return v;
+}
 static inline V lanes_fma(V a, V b, V c)
 {
     return _mm256_fmadd_ps(a, b, c);

@@ -43,6 +43,11 @@ static inline void lanes_store_part(float *p, V v, tm_mask_lanes mask)
 {
     part_store(p, mask, v);
 }
+/* v, loaded once for all that use it: here it cannot be otherwise. */
+static inline V lanes_loaded(V v)
+{
+    return v;
+}
 static inline V lanes_fma(V a, V b, V c)
 {
     return vfmaq_f32(c, a, b);

@@ -45,6 +45,11 @@ static inline void lanes_store_part(float *p, V v, tm_mask_lanes mask)
 {
     for (int32_t i = 0; i < mask; i++) p[i] = v[i];
 }
+/* v, loaded once for all that use it: here it cannot be otherwise. */
+static inline V lanes_loaded(V v)
+{
+    return v;
+}
 static inline V lanes_fma(V a, V b, V c)
 {
     return a * b + c;
