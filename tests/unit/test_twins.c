@@ -43,7 +43,8 @@ static void as_many_as_the_run_bears(void **state)
     }
 }
 
-/* Every time class that the suite has gets its share, mostly of different ops, and the twins take little of the suite's time.
+/* Every time class that the suite has gets its share, mostly of different ops, and the twins take little of the suite's
+ * time.
  */
 static void short_ones_of_all_time_classes(void **state)
 {
