@@ -332,14 +332,15 @@ static void add_backends(const tm_record *record, tm_text *into)
 /* What equal programs differed by. */
 static void add_twins(const tm_record *record, tm_text *into)
 {
-    int64_t told_apart = 0;
+    int64_t told_apart = 0, judged = 0;
     for (int64_t i = 0; i < record->aa_count; i++) {
         const char *verdict = tm_report_text(record->aa[i].verdict);
+        judged += *verdict != '\0';
         told_apart += strcmp(verdict, "FASTER") == 0 || strcmp(verdict, "SLOWER") == 0;
     }
     if (record->aa_count > 0) {
         tm_text_format(into, "- A/A: %lld of %lld pairs of equal programs told apart by more than 1 %%",
-                       (long long)told_apart, (long long)record->aa_count);
+                       (long long)told_apart, (long long)judged);
     } else if (isfinite(record->aa_floor)) {
         tm_text_add(into, "- A/A: from earlier runs on this machine");
     } else {

@@ -119,17 +119,22 @@ static tm_record_comparison row_of(const tm_run *run, const comparing *all, size
     };
 }
 
-/* From this run's twins; with too few of them from those that runs of this mode on this machine left. */
+/* From all of this run's twins, since what drifts does so for both of a pair; with too few of them from those that runs
+ * of this mode on this machine left. */
 static tm_status find_floor(tm_run *run, const comparing *twins, tm_error *error)
 {
-    double stored[MOST_STORED_TWINS];
-    size_t count = 0;
-    for (size_t i = 0; i < twins->ranked && count < MOST_STORED_TWINS; i++) stored[count++] = twins->pairs[i].mean;
-    run->aa_floor = tm_aa_floor(stored, count);
-    if (isfinite(run->aa_floor)) return TM_OK;
-    const tm_status status = tm_store_twins(run->store, run->id, run->record->machine.key,
-                                            tm_mode_name(run->options->mode), stored, MOST_STORED_TWINS, &count, error);
-    if (status == TM_OK) run->aa_floor = tm_aa_floor(stored, count);
+    const size_t capacity = twins->count < MOST_STORED_TWINS ? MOST_STORED_TWINS : twins->count;
+    double *differences = malloc(capacity * sizeof *differences);
+    if (!differences) return tm_fail_memory(error, "comparisons");
+    size_t count = twins->count;
+    for (size_t i = 0; i < count; i++) differences[i] = twins->pairs[i].mean;
+    tm_status status = TM_OK;
+    if (count < TM_LEAST_TWINS) {
+        status = tm_store_twins(run->store, run->id, run->record->machine.key, tm_mode_name(run->options->mode),
+                                differences, capacity, &count, error);
+    }
+    if (status == TM_OK) run->aa_floor = tm_aa_floor(differences, count);
+    free(differences);
     return status;
 }
 
@@ -145,10 +150,10 @@ static tm_status conclude_twins(tm_run *run, tm_error *error)
         tm_judge_pairs(twins.pairs, twins.ranked, tm_least_margin, twins.judged);
     }
     size_t told_apart = 0;
-    for (size_t i = 0; i < twins.ranked && status == TM_OK; i++) {
+    for (size_t i = 0; i < twins.count && status == TM_OK; i++) {
         const tm_verdict verdict = twins.judged[i].verdict;
         const tm_record_comparison row = row_of(run, &twins, i, tm_least_margin);
-        told_apart += verdict == TM_FASTER || verdict == TM_SLOWER;
+        told_apart += i < twins.ranked && (verdict == TM_FASTER || verdict == TM_SLOWER);
         status = tm_store_put_aa(run->store, run->id, &row, error);
     }
     run->noisy = tm_is_noisy(told_apart, twins.ranked);

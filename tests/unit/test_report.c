@@ -222,6 +222,44 @@ static void a_paired_ratio_beats_the_quotient(void **state)
     assert_float_equal(got[1].ratio_half_width, ratio.half_width, 1e-12);
 }
 
+/* What verdicts are about, what an undecided pair would have shown, and what equal programs did. */
+static void verdicts_come_with_their_margin(void **state)
+{
+    (void)state;
+    tm_record_cell cells[] = {cell("softmax/a", "softmax", 0, 1e6, 0.5), cell("softmax/a", "softmax", 1, 1e6, 0.1)};
+    tm_record_comparison pair = {
+        (char *)"softmax/a", (char *)"torch:cpu", (char *)"native:cpu", (char *)"UNDECIDED", 1, 0.9, 1.1, 0.123, 0.034};
+    tm_record_comparison twins[] = {pair, pair, pair};
+    twins[0].verdict = (char *)"FASTER";
+    twins[1].verdict = (char *)""; /* not ranked */
+    tm_record record = record_of(cells, 2);
+    record.comparisons = &pair;
+    record.comparison_count = 1;
+    record.aa_floor = 0.034;
+    tm_text text = {0};
+    tm_report_markdown(&record, &plain, &text);
+    assert_non_null(strstr(text.data, "UNDECIDED (sees 12 %)"));
+    assert_non_null(strstr(text.data, "differences of 3.4 %;"));
+    assert_non_null(strstr(text.data, "A/A: from earlier runs on this machine; differences below 3.4 % may be chance"));
+    tm_text_free(&text);
+    record.aa = twins;
+    record.aa_count = 3;
+    cells[1].labels = (char *)"QUICK,LOWACC";
+    tm_report_markdown(&record, &plain, &text);
+    assert_non_null(strstr(text.data, "A/A: 1 of 2 pairs of equal programs told apart"));
+    assert_non_null(strstr(text.data, "not ranked"));
+    tm_text_free(&text);
+    tm_report_json(&record, &plain, &text);
+    json_t *root = json_loads(text.data, 0, NULL);
+    const json_t *aa = json_object_get(root, "aa");
+    assert_int_equal(json_array_size(aa), 3);
+    assert_true(json_is_null(json_object_get(json_array_get(aa, 1), "verdict")));
+    assert_true(json_real_value(json_object_get(json_array_get(aa, 0), "margin")) == 0.034);
+    assert_true(json_real_value(json_object_get(root, "aa_floor")) == 0.034);
+    json_decref(root);
+    tm_text_free(&text);
+}
+
 static void rows_stream_aligned(void **state)
 {
     (void)state;
@@ -457,6 +495,7 @@ int main(void)
         cmocka_unit_test(averages_take_common_cases_only),
         cmocka_unit_test(markdown_shows_every_cell),
         cmocka_unit_test(a_paired_ratio_beats_the_quotient),
+        cmocka_unit_test(verdicts_come_with_their_margin),
         cmocka_unit_test(rows_stream_aligned),
         cmocka_unit_test(csv_is_plain_data),
         cmocka_unit_test(json_follows_the_schema),
