@@ -119,14 +119,14 @@ static tm_record_comparison row_of(const tm_run *run, const comparing *all, size
     };
 }
 
-/* From all of this run's twins, since what drifts does so for both of a pair; with too few of them from those that runs
- * of this mode on this machine left. */
+/* From this run's ranked twins; if those are too few, from all, since what drifts does so for both of a pair; if these
+ * are too few as well, from those that runs of this mode on this machine left. */
 static tm_status find_floor(tm_run *run, const comparing *twins, tm_error *error)
 {
     const size_t capacity = twins->count < MOST_STORED_TWINS ? MOST_STORED_TWINS : twins->count;
     double *differences = malloc(capacity * sizeof *differences);
     if (!differences) return tm_fail_memory(error, "comparisons");
-    size_t count = twins->count;
+    size_t count = twins->ranked < TM_LEAST_TWINS ? twins->count : twins->ranked;
     for (size_t i = 0; i < count; i++) differences[i] = twins->pairs[i].mean;
     tm_status status = TM_OK;
     if (count < TM_LEAST_TWINS) {
@@ -138,10 +138,22 @@ static tm_status find_floor(tm_run *run, const comparing *twins, tm_error *error
     return status;
 }
 
+/* The automatic twin has no cells in the record: what went wrong with it is only said here. */
+static void tell_failed_twins(const tm_run *run)
+{
+    for (int64_t c = 0; c < (int64_t)run->options->cases->count && run->options->backend_count > run->shown; c++) {
+        const tm_cell *cell = tm_run_cell(run, c, run->shown);
+        if (cell->status == TM_CELL_OK || cell->status == TM_CELL_SKIPPED) continue;
+        tm_run_notice(run, "%s on %s: %s: %s", run->options->cases->items[c].id, run->options->backends[run->shown].id,
+                      tm_cell_status_name(cell->status), cell->reason);
+    }
+}
+
 /* Twins are judged at the least margin, whatever the floor: that is the rate of false verdicts that is told. */
 static tm_status conclude_twins(tm_run *run, tm_error *error)
 {
     comparing twins = {0};
+    tell_failed_twins(run);
     tm_status status = collect(run, tm_run_sibling, &twins, error);
     if (status == TM_OK) status = find_floor(run, &twins, error);
     if (status == TM_OK) status = tm_store_set_aa_floor(run->store, run->id, run->aa_floor, error);
