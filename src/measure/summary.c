@@ -1,6 +1,8 @@
 /* A cell's figures. The drift is estimated twice: within incarnations (each one's own level taken out, so that a slow
  * process is not mistaken for a slope) and between them (which alone sees what happens from pass to pass). A slope
- * within is not believed beyond twice the time that incarnations were watched: passes may lie far apart. */
+ * within is not believed far beyond the time that an incarnation was watched: passes may lie far apart. With two rounds
+ * it is not believed beyond them at all, since a first round that is a little slower, as it is in every pass, looks
+ * like a slope. */
 #include "measure/stats.h"
 
 #include <math.h>
@@ -56,27 +58,22 @@ static point centre_of(const point *points, size_t count, int32_t incarnation)
     return centre;
 }
 
-/* How much of the run at least one incarnation's visits span. `stretches` are sorted in place. */
+/* When an incarnation was watched, and how often. */
 typedef struct stretch {
     double begin, end;
+    size_t visits;
 } stretch;
 
-static int earlier(const void *a, const void *b)
+/* How far a slope within incarnations may be stretched: the longest of them, times the gaps between its visits, times 3
+ * at most. */
+static double believed_time(const stretch *stretches, size_t count)
 {
-    const double x = ((const stretch *)a)->begin, y = ((const stretch *)b)->begin;
-    return (x > y) - (x < y);
-}
-
-static double watched_time(stretch *stretches, size_t count)
-{
-    double total = 0, covered = -INFINITY;
-    qsort(stretches, count, sizeof *stretches, earlier);
+    double longest = 0;
     for (size_t i = 0; i < count; i++) {
-        const double begin = fmax(stretches[i].begin, covered);
-        if (stretches[i].end > begin) total += stretches[i].end - begin;
-        covered = fmax(covered, stretches[i].end);
+        const double gaps = fmin(3, (double)stretches[i].visits - 1);
+        longest = fmax(longest, gaps * (stretches[i].end - stretches[i].begin));
     }
-    return total;
+    return longest;
 }
 
 typedef struct drift {
@@ -104,19 +101,22 @@ static drift find_drift(const point *points, size_t count, const int32_t *incarn
     point *between = within + count;
     for (size_t i = 0; i < incarnation_count; i++) {
         between[i] = centre_of(points, count, incarnations[i]);
-        stretches[i] = (stretch){INFINITY, -INFINITY};
+        stretches[i] = (stretch){INFINITY, -INFINITY, 0};
         for (size_t k = 0; k < count; k++) {
             if (points[k].incarnation != incarnations[i]) continue;
             within[k] = (point){0, points[k].time - between[i].time, points[k].level - between[i].level};
             stretches[i].begin = fmin(stretches[i].begin, points[k].time);
             stretches[i].end = fmax(stretches[i].end, points[k].time);
+            stretches[i].visits++;
         }
     }
-    const double watched = watched_time(stretches, incarnation_count);
-    double end = -INFINITY;
-    for (size_t i = 0; i < incarnation_count; i++) end = fmax(end, stretches[i].end);
-    const double span = end - stretches[0].begin;
-    inner = drift_over(fit_slope(within, count, incarnation_count, 0.975), fmin(span, 2 * watched));
+    double begin = INFINITY, end = -INFINITY;
+    for (size_t i = 0; i < incarnation_count; i++) {
+        begin = fmin(begin, stretches[i].begin);
+        end = fmax(end, stretches[i].end);
+    }
+    const double span = end - begin, believed = fmin(span, believed_time(stretches, incarnation_count));
+    inner = drift_over(fit_slope(within, count, incarnation_count, 0.975), believed);
     outer = drift_over(fit_slope(between, incarnation_count, 1, 0.975), span);
     /* Processes that differ by chance look like a slope 5 times in 100: against a known inner slope that is too often.
      */
