@@ -1,10 +1,10 @@
 """Every lie is INVALID, every time; the honest double never is.
 
-    liars.py PROGRAM LIBRARIES [RUNS [CELLS]]
+    liars.py PROGRAM LIBRARIES [RUNS [CELLS [SEED]]]
 
 LIBRARIES is the folder with libdouble_*.so. RUNS short runs, each with a seed of its own, put all liars to all of LIE_CASES;
 then the honest double is measured on CELLS cases. Without numbers the short form runs: 3 and 36. The full form is 100 and
-1000."""
+1000; it can be cut into parts with seeds of their own."""
 import collections
 import itertools
 import pathlib
@@ -19,6 +19,7 @@ from harness import Scratch, check, fail  # noqa: E402
 LIBRARIES = pathlib.Path(sys.argv[2]).resolve()
 RUNS = int(sys.argv[3]) if len(sys.argv) > 3 else 3
 CELLS = int(sys.argv[4]) if len(sys.argv) > 4 else 36
+SEED = int(sys.argv[5]) if len(sys.argv) > 5 else 1000
 LIE_CASES = ["relu/512x256", "softmax/64x256", "matmul/200x300,300x250"]
 LIARS = sorted(p.stem.removeprefix("libdouble_") for p in LIBRARIES.glob("libdouble_*.so"))
 LIARS.remove("honest")
@@ -54,7 +55,7 @@ def lies():
     missed = []
     for run in range(RUNS):
         with Scratch() as scratch:
-            code, record = scratch.run_json("run", scratch.cases(*LIE_CASES), "--quick", "--seed", 1000 + run,
+            code, record = scratch.run_json("run", scratch.cases(*LIE_CASES), "--quick", "--seed", SEED + run,
                                             *backends(LIARS))
             check(code == 3, f"exit {code}")
             for cell in record["cells"]:
@@ -63,7 +64,7 @@ def lies():
                 caught = cell["status"] == "INVALID"
                 found[cell["backend"]][check_of(cell["reason"]) if caught else "MISSED"] += 1
                 if not caught:
-                    missed.append(f"{cell['backend']} on {cell['case']}, seed {1000 + run}: {cell['status']} {cell['reason']}")
+                    missed.append(f"{cell['backend']} on {cell['case']}, seed {SEED + run}: {cell['status']} {cell['reason']}")
     for name, kinds in found.items():
         cells = sum(kinds.values())
         check(cells >= RUNS, f"{name}: {cells} cells in {RUNS} runs")
@@ -73,8 +74,8 @@ def lies():
 
 
 def honest_cases():
-    """Cases of every kind and of 60 ns to 10 ms, as many as wanted, always the same ones."""
-    draw = random.Random(5)
+    """Cases of every kind and of 60 ns to 10 ms, as many as wanted, always the same ones of a seed."""
+    draw = random.Random(SEED)
 
     def size(low, high):
         return int(low * (high / low) ** draw.random())
@@ -109,7 +110,7 @@ def honesty():
     for run in range((CELLS + 49) // 50):
         with Scratch() as scratch:
             ids = list(itertools.islice(cases, 50))
-            _, record = scratch.run_json("run", scratch.cases(*ids), "--quick", "--seed", 5000 + run, *backends(["honest"]),
+            _, record = scratch.run_json("run", scratch.cases(*ids), "--quick", "--seed", SEED + run, *backends(["honest"]),
                                          timeout=600)
             check(len(record["cells"]) == len(ids), f"{len(record['cells'])} cells of {len(ids)}")
             labelled += sum("NONLINEAR" in cell["labels"] for cell in record["cells"])
