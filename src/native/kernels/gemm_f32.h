@@ -140,14 +140,18 @@ static void strip(const tm_gemm_strip *s)
     }
 }
 
+/* Columns beyond the last are the last again, and are not stored. */
 INLINE void dot_block(const tm_gemm_dot *d, int64_t row, int64_t column, const float *ahead, const int R, const int N)
 {
     V sum[8][8];
+    const int columns = d->columns - column < N ? (int)(d->columns - column) : N;
     UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < N; j++) sum[i][j] = lanes_set1(0.0f);
     const int64_t whole = d->k - d->k % W;
     const tm_mask_lanes mask = lanes_mask(d->k - whole);
     for (int64_t g = 0; g < d->segments; g++) {
-        const float *a = d->a + row * d->a_row + g * d->a_segment, *b = d->b + column * d->b_row + g * d->b_segment;
+        const float *a = d->a + row * d->a_row + g * d->a_segment, *b[8];
+        UNROLL for (int j = 0; j < N; j++) b[j] =
+            d->b + (column + (j < columns ? j : columns - 1)) * d->b_row + g * d->b_segment;
         for (int64_t p = 0; p < whole; p += W) {
             V x[8];
             if (ahead) {
@@ -158,7 +162,7 @@ INLINE void dot_block(const tm_gemm_dot *d, int64_t row, int64_t column, const f
             UNROLL for (int i = 0; i < R; i++) x[i] = lanes_load(a + i * d->a_row + p);
             UNROLL for (int j = 0; j < N; j++)
             {
-                V y = lanes_load(b + j * d->b_row + p);
+                V y = lanes_load(b[j] + p);
                 if (R > 1) y = lanes_loaded(y);
                 UNROLL for (int i = 0; i < R; i++) sum[i][j] = lanes_fma(x[i], y, sum[i][j]);
             }
@@ -166,7 +170,7 @@ INLINE void dot_block(const tm_gemm_dot *d, int64_t row, int64_t column, const f
         if (whole == d->k) continue;
         UNROLL for (int j = 0; j < N; j++)
         {
-            const V y = lanes_load_part(b + j * d->b_row + whole, mask);
+            const V y = lanes_load_part(b[j] + whole, mask);
             UNROLL for (int i = 0; i < R; i++) sum[i][j] =
                 lanes_fma(lanes_load_part(a + i * d->a_row + whole, mask), y, sum[i][j]);
         }
@@ -179,7 +183,7 @@ INLINE void dot_block(const tm_gemm_dot *d, int64_t row, int64_t column, const f
         } else {
             for (int j = 0; j < N; j++) total[j] = lanes_sum(sum[i][j]);
         }
-        for (int j = 0; j < N; j++) {
+        for (int j = 0; j < N && j < columns; j++) {
             float y = total[j] * d->scale;
             if (d->bias) y += d->bias[column + j];
             c[j] = d->accumulate ? c[j] + y : y;
@@ -207,7 +211,7 @@ static void dot(const tm_gemm_dot *d)
     const int64_t steps = d->segments * (d->k / W) * d->ahead_step;
     const float *ahead = d->ahead;
     int64_t column = 0;
-    for (; d->columns - column >= DOT_COLUMNS; column += DOT_COLUMNS) {
+    for (; d->columns - column > DOT_COLUMNS / 2; column += DOT_COLUMNS) {
         for (int64_t row = 0; row < d->rows; row += DOT_ROWS) {
             wide[d->rows - row < DOT_ROWS ? d->rows - row : DOT_ROWS](d, row, column, ahead);
             if (ahead) ahead += steps;

@@ -106,7 +106,8 @@ typedef struct tm_gemm_kernels {
 static inline int64_t tm_gemm_dot_steps(const tm_gemm_dot *dot, const tm_gemm_kernels *gemm)
 {
     const int64_t down = (dot->rows + gemm->dot_rows - 1) / gemm->dot_rows;
-    return down * (dot->columns / gemm->dot_columns) * dot->segments * (dot->k / gemm->width);
+    const int64_t across = (dot->columns + gemm->dot_columns / 2 - 1) / gemm->dot_columns;
+    return down * across * dot->segments * (dot->k / gemm->width);
 }
 
 /* Attention of `queries` rows of q to one head's keys and values, all rows contiguous. Query i sees the first
