@@ -14,7 +14,7 @@ static inline V norm_square(V v, V mean)
     return MUL(d, d);
 }
 
-static inline double norm_mean(const float *x, int64_t n)
+static inline double norm_mean(const float *x, int64_t n, double inverse)
 {
     D low = D_ZERO, high = D_ZERO;
     int64_t i = 0;
@@ -23,12 +23,14 @@ static inline double norm_mean(const float *x, int64_t n)
         low = D_ADD(low, D_LOW(sum));
         high = D_ADD(high, D_HIGH(sum));
     }
-    for (; i < n; i += W) {
-        const V v = LOAD_SOME(x + i, FIRST(n - i < W ? n - i : W), SET1(0.0f));
-        low = D_ADD(low, D_LOW(v));
-        high = D_ADD(high, D_HIGH(v));
+    if (i < n) {
+        V rest = SET1(0.0f);
+        for (; i + W <= n; i += W) rest = ADD(rest, LOAD(x + i));
+        rest = ADD(rest, LOAD_SOME(x + i, FIRST(n - i), SET1(0.0f)));
+        low = D_ADD(low, D_LOW(rest));
+        high = D_ADD(high, D_HIGH(rest));
     }
-    return D_REDUCE(D_ADD(low, high)) / (double)n;
+    return D_REDUCE(D_ADD(low, high)) * inverse;
 }
 
 /* The deviations from `about`, a float near the mean. Meanwhile what lies behind the next row begins to be fetched. */
@@ -44,10 +46,16 @@ static inline double norm_squares(const float *x, int64_t n, V about)
         low = D_ADD(low, D_LOW(sum));
         high = D_ADD(high, D_HIGH(sum));
     }
-    for (; i < n; i += W) {
-        const V v = norm_square(LOAD_SOME(x + i, FIRST(n - i < W ? n - i : W), about), about);
-        low = D_ADD(low, D_LOW(v));
-        high = D_ADD(high, D_HIGH(v));
+    if (i < n) {
+        V rest = SET1(0.0f);
+        for (; i + W <= n; i += W) {
+            PREFETCH(x + n + NORM_BEYOND + i);
+            rest = ADD(rest, norm_square(LOAD(x + i), about));
+        }
+        PREFETCH(x + n + NORM_BEYOND + i);
+        rest = ADD(rest, norm_square(LOAD_SOME(x + i, FIRST(n - i), about), about));
+        low = D_ADD(low, D_LOW(rest));
+        high = D_ADD(high, D_HIGH(rest));
     }
     return D_REDUCE(D_ADD(low, high));
 }
@@ -56,12 +64,13 @@ void NAME(const float *x, const float *scale, const float *shift, float *y, int6
           bool stream)
 {
     const bool streams = stream && length % W == 0 && (uintptr_t)y % (W * sizeof(float)) == 0;
+    const double inverse = 1.0 / (double)length;
     for (int64_t r = 0; r < rows; r++, x += length, y += length) {
-        const double mean = norm_mean(x, length);
+        const double mean = norm_mean(x, length, inverse);
         const float about = (float)mean;
         /* Mean square about `about`, less what rounding the mean put there. */
         const double off = mean - (double)about;
-        const double variance = norm_squares(x, length, SET1(about)) / (double)length - off * off;
+        const double variance = norm_squares(x, length, SET1(about)) * inverse - off * off;
         const V centre = SET1(about), factor = SET1((float)(1.0 / sqrt(variance + (double)eps)));
         const V rest = SET1((float)off);
         int64_t i = 0;
