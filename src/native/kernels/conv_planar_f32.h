@@ -37,13 +37,12 @@ INLINE void block(const tm_conv_planar *s, int64_t begin, const int F, const int
 
 INLINE void row(const tm_conv_planar *s, const int F)
 {
-    int64_t at = 0;
-    for (; s->width - at > 2 * W; at += PIXEL_VECTORS * W) block(s, at, F, PIXEL_VECTORS);
-    if (s->width - at > W) {
-        block(s, at, F, 2);
-    } else if (s->width > at) {
-        block(s, at, F, 1);
-    }
+    int64_t at = 0, left = (s->width + W - 1) / W;
+    /* Four vectors are two blocks of two: a block of one would wait for its sums. */
+    for (; left > 4 || left == PIXEL_VECTORS; left -= PIXEL_VECTORS, at += PIXEL_VECTORS * W)
+        block(s, at, F, PIXEL_VECTORS);
+    for (; left >= 2; left -= 2, at += 2 * W) block(s, at, F, 2);
+    if (left > 0) block(s, at, F, 1);
 }
 
 #define ROW(F)                                                                                                         \
