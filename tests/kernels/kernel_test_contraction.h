@@ -237,7 +237,8 @@ static void try_conv_planar(const kernel_case *c, int32_t filters, int64_t width
                                  .filters = filters,
                                  .width = width,
                                  .y = y.data,
-                                 .stream = width & 1};
+                                 .stream = width & 1,
+                                 .ahead = rows[0].data};
     KERNEL(tm_conv_planar_kernel, c->tried)(&conv);
     for (int64_t at = 0; at < width * filters; at++) {
         dot_sum sum = {0};

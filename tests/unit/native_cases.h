@@ -58,6 +58,7 @@ static const native_case native_cases[] = {
     {"conv1d", "1x4x1 1x4x1", ""},
     {"conv1d", "3x65x17 33x5x17", ""},
     {"conv1d", "5x700x3 8x3x3", ""},
+    {"conv1d", "2x13x131 7x3x131", ""},
     {"conv2d", "1x5x6x3 8x3x3x3", ""},
     {"conv2d", "2x9x33x3 8x3x3x3", ""},
     {"conv2d", "2x7x9x12 5x2x3x12", ""},

@@ -139,7 +139,8 @@ static void make_conv_planar(tm_trial *trial, const tm_kernels *table)
                                    .channels = CHANNELS,
                                    .weights = trial->x,
                                    .filters = filters,
-                                   .width = PIXELS};
+                                   .width = PIXELS,
+                                   .ahead = trial->planes[0]};
     trial->flop = 2.0 * WINDOW * WINDOW * CHANNELS * filters * PIXELS;
     trial->bytes = 4.0 * (WINDOW * CHANNELS * (PIXELS + WINDOW - 1.0) + (double)filters * PIXELS);
     trial->call = call_conv;

@@ -9,7 +9,7 @@
 #define PIXEL_VECTORS 3
 
 /* Pixels [begin, begin + N * W), as far as the row goes. */
-INLINE void block(const tm_conv_planar *s, int64_t begin, const int F, const int N)
+INLINE const float *block(const tm_conv_planar *s, int64_t begin, const float *ahead, const int F, const int N)
 {
     V sum[PIXEL_VECTORS][W / 2];
     UNROLL for (int v = 0; v < N; v++) UNROLL for (int f = 0; f < F; f++) sum[v][f] = lanes_set1(0.0f);
@@ -19,6 +19,8 @@ INLINE void block(const tm_conv_planar *s, int64_t begin, const int F, const int
             const float *x = s->planes[r] + begin + q;
             for (int64_t c = 0; c < s->channels; c++, x += s->plane, weight += F) {
                 V pixel[PIXEL_VECTORS];
+                __builtin_prefetch(ahead, 0, 2);
+                ahead += s->ahead_step;
                 UNROLL for (int v = 0; v < N; v++) pixel[v] = lanes_load(x + v * W);
                 UNROLL for (int f = 0; f < F; f++)
                 {
@@ -33,16 +35,18 @@ INLINE void block(const tm_conv_planar *s, int64_t begin, const int F, const int
         const int64_t at = begin + v * W, left = s->width - at;
         if (left > 0) lanes_store_transposed(s->y + at * F, sum[v], F, left < W ? (int32_t)left : W, s->stream);
     }
+    return ahead;
 }
 
 INLINE void row(const tm_conv_planar *s, const int F)
 {
+    const float *ahead = s->ahead;
     int64_t at = 0, left = (s->width + W - 1) / W;
     /* Four vectors are two blocks of two: a block of one would wait for its sums. */
     for (; left > 4 || left == PIXEL_VECTORS; left -= PIXEL_VECTORS, at += PIXEL_VECTORS * W)
-        block(s, at, F, PIXEL_VECTORS);
-    for (; left >= 2; left -= 2, at += 2 * W) block(s, at, F, 2);
-    if (left > 0) block(s, at, F, 1);
+        ahead = block(s, at, ahead, F, PIXEL_VECTORS);
+    for (; left >= 2; left -= 2, at += 2 * W) ahead = block(s, at, ahead, F, 2);
+    if (left > 0) block(s, at, ahead, F, 1);
 }
 
 #define ROW(F)                                                                                                         \

@@ -144,6 +144,9 @@ typedef struct tm_conv_planar {
     int64_t width;   /* output pixels */
     float *y;
     bool stream;
+    const float *ahead; /* what comes next, to be prefetched meanwhile, ahead_step floats with each channel of each
+                         * position of the window */
+    int64_t ahead_step;
 } tm_conv_planar;
 enum { tm_conv_planar_slack = 64 };
 typedef void (*tm_conv_planar_kernel)(const tm_conv_planar *);

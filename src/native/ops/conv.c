@@ -110,6 +110,8 @@ static void planes_rows(const conv_work *work, int64_t begin, int64_t end, float
 {
     const int64_t *size = work->step->size, high = size[WINDOW_HEIGHT], tall = size[HEIGHT] - high + 1;
     const int64_t wide = size[WIDTH] - size[WINDOW_WIDTH] + 1, slot_floats = size[CHANNELS] * size[PLANE];
+    /* A row of the image is fetched while a row of results is computed, by blocks of three vectors or so. */
+    const int64_t step = 48 / (high * size[WINDOW_WIDTH]) + 1;
     const float **slots = (const float **)(void *)(scratch + high * slot_floats);
     const tm_conv_planar whole = {.planes = slots,
                                   .plane = size[PLANE],
@@ -119,7 +121,8 @@ static void planes_rows(const conv_work *work, int64_t begin, int64_t end, float
                                   .weights = work->pack,
                                   .filters = (int32_t)size[FILTERS],
                                   .width = wide,
-                                  .stream = work->step->stream};
+                                  .stream = work->step->stream,
+                                  .ahead_step = step < 16 ? step : 16};
     for (int64_t row = begin; row < end; row++) {
         const int64_t top = row % tall;
         const bool fresh = row == begin || top == 0;
@@ -132,6 +135,7 @@ static void planes_rows(const conv_work *work, int64_t begin, int64_t end, float
         }
         tm_conv_planar one = whole;
         one.y = work->y + row * wide * size[FILTERS];
+        one.ahead = window_of(work, row) + high * size[WIDTH] * size[CHANNELS];
         work->kernels->conv_planar_f32(&one);
     }
 }

@@ -34,7 +34,6 @@ static inline __attribute__((always_inline)) void collect_row(const float *x, co
         __m512 part[FEW];
         UNROLL for (int v = 0; v < channels; v++)
         {
-            __builtin_prefetch(x + width * channels + 16 * v, 0, 2);
             part[v] = _mm512_maskz_loadu_ps(first_lanes(floats - 16 * v), x + 16 * v);
         }
         UNROLL for (int c = 0; c < channels; c++)
@@ -97,7 +96,6 @@ void tm_deinterleave_f32__avx512(const float *x, int64_t channels, int64_t width
     }
     for (int64_t i = 0; i < width; i += 16, x += 16 * channels, planes += 16) {
         const int64_t pixels = width - i < 16 ? width - i : 16;
-        for (int64_t e = 0; e < 16 * channels; e += 16) __builtin_prefetch(x + width * channels + e, 0, 2);
         for (int64_t c = 0; c < channels; c += 16)
             transpose_block(x + c, channels, pixels, channels - c, planes + c * plane, plane);
     }
