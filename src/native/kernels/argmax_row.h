@@ -51,6 +51,7 @@ static inline int64_t argmax_block(const float *x, int64_t n, float *value)
         best[1] = MAX(best[1], q);
     }
     for (; i < n; i += W) {
+        PREFETCH(x + i + ARGMAX_AHEAD);
         const V p = LOAD_SOME(x + i, FIRST(n - i < W ? n - i : W), SET1(-INFINITY));
         nan = M_OR(nan, UNORDERED(p, p));
         where[0] = I_SELECT(GREATER(p, best[0]), I_SET1((int32_t)i), where[0]);
