@@ -119,6 +119,7 @@ static inline float softmax_exp(const float *x, float *e, int64_t n, V shift)
         }
     }
     for (; i < n; i += W) {
+        PREFETCH(x + n + SOFTMAX_BEYOND + i);
         const M some = FIRST(n - i < W ? n - i : W);
         const V v = exp_of(SUB(LOAD_SOME(x + i, some, SET1(-INFINITY)), shift));
         sum[0] = ADD(sum[0], v);
