@@ -10,15 +10,17 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
 
-enum { LINE = 16, LINES = W / 8 > 0 ? W / 8 : 1 }; /* fetched with each step */
+/* Lines fetched with each step: in the scores the values of this head, in the blend keys and queries of the next, twice
+ * as much in about as many steps. */
+enum { LINE = 16, SCORE_LINES = W == 16 ? 2 : 1, BLEND_LINES = W == 16 ? 3 : 1 };
 
-/* What to fetch during the next `steps` steps, or NULL. */
-static const float *next_ahead(tm_attend *s, int64_t steps)
+/* The next `lines` lines to fetch, or NULL. */
+static const float *next_ahead(tm_attend *s, int64_t lines)
 {
     for (int i = 0; i < 2; i++) {
         const float *at = s->ahead[i];
         if (at >= s->ahead_end[i]) continue;
-        s->ahead[i] = at + steps * LINES * LINE;
+        s->ahead[i] = at + lines * LINE;
         return at;
     }
     return NULL;
@@ -33,12 +35,12 @@ INLINE void score_block(tm_attend *s, int64_t query, int64_t key, int64_t keys, 
     UNROLL for (int j = 0; j < ATTEND_KEYS; j++) b[j] = s->k + (key + (j < keys ? j : 0)) * s->size;
     UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < ATTEND_KEYS; j++) sum[i][j] = lanes_set1(0.0f);
     const int64_t whole = s->size - s->size % W;
-    const float *ahead = next_ahead(s, s->size / W);
-    const int64_t stride = ahead ? LINES * LINE : 0;
+    const float *ahead = next_ahead(s, s->size / W * SCORE_LINES);
+    const int64_t stride = ahead ? SCORE_LINES * LINE : 0;
     if (!ahead) ahead = s->q;
     for (int64_t p = 0; p < whole; p += W, ahead += stride) {
         V x[4];
-        UNROLL for (int i = 0; i < LINES; i++) __builtin_prefetch(ahead + i * LINE, 0, 3);
+        UNROLL for (int i = 0; i < SCORE_LINES; i++) __builtin_prefetch(ahead + i * LINE, 0, 3);
         UNROLL for (int i = 0; i < R; i++) x[i] = lanes_load(a[i] + p);
         UNROLL for (int j = 0; j < ATTEND_KEYS; j++)
         {
@@ -90,15 +92,15 @@ INLINE void blend_block(tm_attend *s, int64_t query, int64_t column, const int R
     const int64_t pitch = s->pitch, row = s->value_size;
     const int64_t *visible = s->visible + query;
     const float *v = s->v + column, *weight = s->weights + query * pitch;
-    const float *ahead = next_ahead(s, visible[R - 1]);
-    const int64_t stride = ahead ? LINES * LINE : 0;
+    const float *ahead = next_ahead(s, visible[R - 1] * BLEND_LINES);
+    const int64_t stride = ahead ? BLEND_LINES * LINE : 0;
     if (!ahead) ahead = weight;
     int64_t p = 0;
     UNROLL for (int from = 0; from < R; from++) /* the queries that still see keys */
     {
         for (; p < visible[from]; p++, v += row, ahead += stride) {
             V x[8];
-            UNROLL for (int i = 0; i < LINES; i++) __builtin_prefetch(ahead + i * LINE, 0, 3);
+            UNROLL for (int i = 0; i < BLEND_LINES; i++) __builtin_prefetch(ahead + i * LINE, 0, 3);
             UNROLL for (int n = 0; n < N; n++) x[n] =
                 partial && n == N - 1 ? lanes_load_part(v + n * W, mask) : lanes_load(v + n * W);
             UNROLL for (int i = from; i < R; i++)
