@@ -1,10 +1,15 @@
 /* y[i] = MAP(x[i]) over a flat array. Template: the ISA folder's vec_f32 header, NAME, and MAP(v, p), where p is the
- * parameter in every lane, come first. Aligned non-temporal stores begin after at most one partial vector. */
+ * parameter in every lane, come first, and MAP_4(v, p) where four vectors in step are
+ * to be made otherwise than one after the other. Aligned non-temporal stores begin after at most one partial vector. */
 #include <stdbool.h>
 #include <stdint.h>
 
 #ifndef MAP_AHEAD
 #define MAP_AHEAD 4096 /* floats from what is computed to what is fetched */
+#endif
+#ifndef MAP_4
+#define MAP_4(v, p)                                                                                                    \
+    for (int j = 0; j < 4; j++) (v)[j] = MAP((v)[j], p)
 #endif
 
 void NAME(const float *x, float *y, int64_t n, float parameter, bool stream)
@@ -21,21 +26,17 @@ void NAME(const float *x, float *y, int64_t n, float parameter, bool stream)
         }
         for (; i + 4 * W <= n; i += 4 * W) {
             for (int k = 0; k < 4; k++) PREFETCH(x + i + MAP_AHEAD + k * W);
-            const V a = MAP(LOAD(x + i), p), b = MAP(LOAD(x + i + W), p);
-            const V c = MAP(LOAD(x + i + 2 * W), p), d = MAP(LOAD(x + i + 3 * W), p);
-            STREAM(y + i, a);
-            STREAM(y + i + W, b);
-            STREAM(y + i + 2 * W, c);
-            STREAM(y + i + 3 * W, d);
+            V v[4];
+            for (int k = 0; k < 4; k++) v[k] = LOAD(x + i + k * W);
+            MAP_4(v, p);
+            for (int k = 0; k < 4; k++) STREAM(y + i + k * W, v[k]);
         }
     }
     for (; i + 4 * W <= n; i += 4 * W) {
-        const V a = MAP(LOAD(x + i), p), b = MAP(LOAD(x + i + W), p);
-        const V c = MAP(LOAD(x + i + 2 * W), p), d = MAP(LOAD(x + i + 3 * W), p);
-        STORE(y + i, a);
-        STORE(y + i + W, b);
-        STORE(y + i + 2 * W, c);
-        STORE(y + i + 3 * W, d);
+        V v[4];
+        for (int k = 0; k < 4; k++) v[k] = LOAD(x + i + k * W);
+        MAP_4(v, p);
+        for (int k = 0; k < 4; k++) STORE(y + i + k * W, v[k]);
     }
     for (; i < n; i += W) {
         const M left = FIRST(n - i < W ? n - i : W);
@@ -44,3 +45,4 @@ void NAME(const float *x, float *y, int64_t n, float parameter, bool stream)
 }
 #undef NAME
 #undef MAP
+#undef MAP_4

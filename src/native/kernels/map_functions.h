@@ -32,11 +32,20 @@ static inline V sigmoid(V x)
 #define MAP(v, p) sigmoid(v)
 #include "map.h"
 
-/* max(x, 0) + ln(1 + e^-|x|): no cancellation, no threshold. */
-static inline V softplus(V x)
+/* max(x, 0) + ln(1 + e^-|x|): no cancellation. Beyond 256, where e^-|x| is 0, |x| is cut off: it has to be finite. */
+static inline __attribute__((always_inline)) void softplus(V *x, int vectors)
 {
-    return log1p_unit(exp_minus(ABS(x)), MAX(SET1(0.0f), x));
+    V base[4];
+    for (int k = 0; k < vectors; k++) base[k] = MAX(SET1(0.0f), x[k]);
+    for (int k = 0; k < vectors; k++) x[k] = MUL(MIN(SET1(256.0f), ABS(x[k])), SET1(-0x1.715476p+0f));
+    log1p_exp2(x, base, vectors);
 }
-#define NAME      KERNEL(softplus_f32)
-#define MAP(v, p) softplus(v)
+static inline V softplus_one(V x)
+{
+    softplus(&x, 1);
+    return x;
+}
+#define NAME        KERNEL(softplus_f32)
+#define MAP(v, p)   softplus_one(v)
+#define MAP_4(v, p) softplus(v, 4)
 #include "map.h"

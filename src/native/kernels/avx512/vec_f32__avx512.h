@@ -71,6 +71,9 @@ typedef __mmask16 M;
 #define I_FROM_BITS(v)    _mm512_castps_si512(v)
 #define I_TO_BITS(v)      _mm512_castsi512_ps(v)
 
+/* The entries of a table of 16 that the low four bits of each lane of i choose. */
+#define LOOKUP16(table, i) _mm512_permutexvar_ps(i, _mm512_load_ps(table))
+
 /* p 2^n, n rounded down: gradual underflow, overflow to infinity. */
 #define SCALE2(p, n) _mm512_scalef_ps(p, n)
 
