@@ -30,6 +30,12 @@ int32_t tm_case_slots(const tm_case *one, double llc_bytes)
     return slots < 2 ? 2 : slots > MOST_SLOTS ? MOST_SLOTS : (int32_t)slots;
 }
 
+bool tm_case_holds_slot(const tm_case *one, double llc_bytes)
+{
+    const size_t in_turn = 2 * tm_case_set_bytes(one->graph) + tm_case_output_bytes(one->graph);
+    return !one->cold && (double)in_turn > llc_bytes / 2;
+}
+
 tm_status tm_case_data_make(const tm_case_data *setup, tm_case_data *into, tm_error *error)
 {
     *into = *setup;

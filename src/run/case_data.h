@@ -25,6 +25,10 @@ typedef struct tm_case_data {
 /* Slots that a case gets: 2 in rotation; a cold case as many as it takes to leave every cache (at most 1024). */
 int32_t tm_case_slots(const tm_case *one, double llc_bytes);
 
+/* Do the slots in turn push the case out of the last-level cache, so that one slot at a time is to be timed? They may
+ * have half of the cache, which is often shared; a cold case is meant to leave it. */
+bool tm_case_holds_slot(const tm_case *one, double llc_bytes);
+
 /* Bytes of one set of inputs, and of output 0. */
 size_t tm_case_set_bytes(const tm_graph *graph);
 size_t tm_case_output_bytes(const tm_graph *graph);

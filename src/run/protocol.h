@@ -73,6 +73,7 @@ typedef struct tm_request {
     tm_visit_rule rule;
     int32_t capacity;
     bool settle;
+    bool hold_slot;
 } tm_request;
 
 typedef struct tm_answer {

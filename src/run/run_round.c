@@ -83,8 +83,10 @@ static tm_outcome timed_visit(case_rounds *rounds, tm_seat *seat, bool last_roun
     const double hashing_s = (double)rounds->data->output_bytes / 500e6; /* at the pace of a busy machine */
     const double expected_s =
         fmax(rule.time_ns, (double)(rule.samples + 1) * (double)seat->batch * seat->call_ns) * 1e-9 + hashing_s;
-    result->visit = (tm_visit_result){
-        .sample_ns = result->samples, .capacity = MOST_SAMPLES, .settle = last_round && seat->incarnation == 0};
+    result->visit = (tm_visit_result){.sample_ns = result->samples,
+                                      .capacity = MOST_SAMPLES,
+                                      .settle = last_round && seat->incarnation == 0,
+                                      .hold_slot = tm_case_holds_slot(rounds->data->one, run->limits[0].llc_bytes)};
     outcome = tm_worker_visit(seat->worker, seat->batch, &rule, rounds->data->output_bytes, fmax(10.0, 10 * expected_s),
                               &result->visit);
     begun_ns = tm_run_spend(run, TM_PHASE_SAMPLING, begun_ns);

@@ -457,7 +457,8 @@ tm_outcome tm_worker_visit(tm_worker *worker, int64_t batch, const tm_visit_rule
                                 .rule = *rule,
                                 .bytes = output_bytes,
                                 .capacity = into->capacity,
-                                .settle = into->settle};
+                                .settle = into->settle,
+                                .hold_slot = into->hold_slot};
     tm_answer answer;
     tm_outcome outcome = ask(worker, &request, timeout_s + copy_timeout(output_bytes), &answer);
     if (outcome.status != TM_CELL_OK) return outcome;

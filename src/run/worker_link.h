@@ -114,6 +114,7 @@ typedef struct tm_visit_result {
     double first_ns;         /* the discarded first sample, per execution; NaN if there was none */
     const char *disturbed;   /* NULL, or why the visit should be repeated (static) */
     bool settle;             /* set by the caller: look at the output again 20 ms after the last batch */
+    bool hold_slot;          /* set by the caller: input slots do not rotate, but for the last batch */
     bool late;               /* the output changed after the last batch was said to be finished */
 } tm_visit_result;
 tm_outcome tm_worker_visit(tm_worker *worker, int64_t batch, const tm_visit_rule *rule, size_t output_bytes,

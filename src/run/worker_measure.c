@@ -18,11 +18,12 @@ tm_status tm_timed_pieces(tm_timed *timed, int64_t count, int64_t piece, uint64_
                           tm_error *error)
 {
     tm_status status = TM_OK;
+    if (timed->holds_slot) piece = 1;
     *start_ns = tm_now_ns();
     for (int64_t left = count; left > 0 && status == TM_OK; left -= piece) {
         const int64_t now = left < piece ? left : piece;
         status = timed->backend->run(timed->program, timed->next_slot, now, error);
-        timed->next_slot = (int32_t)((timed->next_slot + now) % timed->slots);
+        if (!timed->holds_slot) timed->next_slot = (int32_t)((timed->next_slot + now) % timed->slots);
     }
     if (status == TM_OK) status = timed->backend->sync(timed->session, error);
     *stop_ns = tm_now_ns();
@@ -145,6 +146,7 @@ tm_status tm_timed_visit(tm_timed *timed, const tm_request *request, tm_text *st
     const size_t most = TM_WIRE_CAP / 32; /* leaves room for the rest of the answer */
     const size_t capacity = (size_t)request->capacity < most ? (size_t)request->capacity : most;
     tm_status status = TM_OK;
+    timed->holds_slot = request->hold_slot;
     answer->before = tm_noise_of_process(0);
     answer->discarded = request->rule.discard_first;
     if (answer->discarded) {
@@ -171,6 +173,7 @@ tm_status tm_timed_visit(tm_timed *timed, const tm_request *request, tm_text *st
     if (status == TM_OK && stamps->failed) status = tm_fail_memory(error, "the samples of a visit");
     answer->stamps = (const uint8_t *)stamps->data;
     answer->stamp_bytes = (uint32_t)stamps->length;
-    answer->last_slot = (timed->next_slot + timed->slots - 1) % timed->slots;
+    answer->last_slot = (timed->next_slot + timed->slots - (timed->holds_slot ? 0 : 1)) % timed->slots;
+    timed->holds_slot = false;
     return status;
 }

@@ -12,6 +12,7 @@ typedef struct tm_timed {
     int32_t slots;
     size_t output_bytes;
     int32_t next_slot;         /* where the next batch starts: inputs rotate through all batches of a program's life */
+    bool holds_slot;           /* for now they do not */
     int32_t delay_percent;     /* this much of each batch is spent spinning, inside the timed region */
     int32_t calls;             /* made by themselves since the program was compiled */
     double later_ns, least_ns; /* all of those but the first together, and the shortest of them */

@@ -33,7 +33,7 @@ void tm_proof_poison(const tm_timed *timed)
 void tm_proof_prepare(tm_timed *timed, int64_t batch)
 {
     tm_proof_poison(timed);
-    if (batch % timed->slots == 0) timed->next_slot = (timed->next_slot + 1) % timed->slots;
+    if (timed->holds_slot || batch % timed->slots == 0) timed->next_slot = (timed->next_slot + 1) % timed->slots;
 }
 
 /* First, middle and last bytes of the output, a kilobyte each. */

@@ -93,6 +93,7 @@ static tm_request full_request(tm_message type)
                           .rule = {5, 6e7, true},
                           .capacity = 99,
                           .settle = true,
+                          .hold_slot = true,
                           .call_ns = 2.5};
     memcpy(request.library, "/a/b.so", 8);
     memcpy(request.location, "http://x", 9);
@@ -127,7 +128,7 @@ static void requests_survive(void **state)
     assert_true(tm_request_write(&visit, &bytes));
     assert_true(tm_request_read(TM_MESSAGE_VISIT, bytes.data, bytes.length, &got));
     assert_true(got.batch == 77 && got.rule.samples == 5 && got.rule.time_ns == 6e7 && got.rule.discard_first);
-    assert_true(got.bytes == 12345678901u && got.capacity == 99 && got.settle);
+    assert_true(got.bytes == 12345678901u && got.capacity == 99 && got.settle && got.hold_slot);
     tm_text_free(&bytes);
 }
 
