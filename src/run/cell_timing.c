@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static const double long_call_ns = 1e9;
 
@@ -42,20 +43,28 @@ bool tm_timing_grows(const tm_calibration *calibration, bool *nonlinear, char *r
     return true;
 }
 
+static int by_size(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The interval is that of the median by order: from the second smallest to the second largest of nine, 96 %. However
+ * the times scatter, an honest backend's lower end is above 1 at most 2 times in 100, three times in a row in fewer
+ * than 1 of 100,000; and one pair that the machine spoilt hides no lie. */
 bool tm_timing_is_fresh(const tm_rewriting *rewriting, char *reason, size_t capacity)
 {
-    double gain[sizeof rewriting->new_ns / sizeof *rewriting->new_ns];
-    const size_t pairs = (size_t)rewriting->pairs;
-    if (pairs < 3) return true;
-    for (size_t i = 0; i < pairs; i++) gain[i] = log(rewriting->new_ns[i] / rewriting->same_ns[i]);
-    const tm_interval interval = tm_mean_interval(gain, pairs);
-    const double low = exp(interval.mean - interval.half_width), high = exp(interval.mean + interval.half_width);
-    const double allowed = tm_median(rewriting->new_ns, pairs) < 100e3 ? 1.10 : 1.05;
-    if (low <= allowed) return true;
+    enum { ALL = sizeof rewriting->new_ns / sizeof *rewriting->new_ns };
+    double gain[ALL];
+    if (rewriting->pairs < ALL) return true; /* the worker saw no hint */
+    for (size_t i = 0; i < ALL; i++) gain[i] = rewriting->new_ns[i] / rewriting->same_ns[i];
+    qsort(gain, ALL, sizeof *gain, by_size);
+    const double allowed = tm_median(rewriting->new_ns, ALL) < 100e3 ? 1.10 : 1.05;
+    if (gain[1] <= allowed) return true;
     snprintf(reason, capacity,
              "CACHING: an execution takes %.2f times as long (%.2f to %.2f) on new bytes as on the same bytes written "
              "again: results are kept",
-             exp(interval.mean), low, high);
+             gain[ALL / 2], gain[1], gain[ALL - 2]);
     return false;
 }
 
@@ -63,14 +72,14 @@ bool tm_timing_is_fresh(const tm_rewriting *rewriting, char *reason, size_t capa
 static tm_outcome judge_rewritten(tm_worker *worker, tm_case_data *data, tm_cell_check *check,
                                   const tm_rewriting *rewriting)
 {
-    tm_outcome outcome = tm_cell_verify_output(worker, data, check, rewriting->last_set, &rewriting->hash);
+    tm_outcome outcome = tm_cell_verify_output(worker, data, check, 1, &rewriting->hash);
     if (outcome.status == TM_CELL_INVALID) {
         char found[sizeof outcome.reason];
         snprintf(found, sizeof found, "%s", outcome.reason);
         snprintf(outcome.reason, sizeof outcome.reason, "after new bytes were written where the old inputs lay: %.560s",
                  found);
     }
-    return outcome.status == TM_CELL_OK && rewriting->last_set != 0 ? tm_cell_bind(worker, data, 0) : outcome;
+    return outcome.status == TM_CELL_OK ? tm_cell_bind(worker, data, 0) : outcome;
 }
 
 tm_outcome tm_cell_rewritten(tm_worker *worker, tm_case_data *data, tm_cell_check *check, double call_ns,

@@ -230,7 +230,6 @@ static void wire_calibration(wire *w, tm_calibration *c)
 static void wire_rewriting(wire *w, tm_rewriting *r)
 {
     wire_i32(w, &r->pairs);
-    wire_i32(w, &r->last_set);
     for (size_t i = 0; i < sizeof r->new_ns / sizeof *r->new_ns; i++) {
         wire_real(w, &r->same_ns[i]);
         wire_real(w, &r->new_ns[i]);

@@ -93,11 +93,10 @@ tm_outcome tm_worker_calibrate(tm_worker *worker, double first_call_ns, bool gpu
 
 /* Executions on slot 0 after its inputs were written anew, alternately with the bytes that the last execution had and
  * with those of the other set. `set_offset` is where the first of two sets lies in the shared inputs, the other
- * `set_bytes` behind it. Slot 0 is left bound to set `last_set`, whose output `hash` is. */
+ * `set_bytes` behind it. Slot 0 is left bound to the second set, whose output `hash` is. */
 typedef struct tm_rewriting {
-    double same_ns[9], new_ns[9]; /* of one execution; `pairs` of each, at least 1 */
+    double same_ns[9], new_ns[9]; /* the shortest execution of several; `pairs` of each, at least 1 */
     int32_t pairs;
-    int32_t last_set;
     tm_hash128 hash;
 } tm_rewriting;
 tm_outcome tm_worker_rewrite(tm_worker *worker, size_t set_offset, size_t set_bytes, double call_ns, double timeout_s,

@@ -132,7 +132,7 @@ static tm_status bind_set(const rewriter *writer, int32_t set, tm_error *error)
     return status;
 }
 
-/* One execution on slot 0 after `set` was written into it; its time is added to *ns. */
+/* One execution on slot 0 after `set` was written into it; *ns becomes its time if that is shorter. */
 static tm_status execute_set(const rewriter *writer, int32_t set, double *ns, tm_error *error)
 {
     double now = 0.0;
@@ -142,44 +142,48 @@ static tm_status execute_set(const rewriter *writer, int32_t set, double *ns, tm
     tm_proof_poison(writer->timed);
     writer->timed->next_slot = 0;
     status = time_of(writer->timed, 1, 1, &now, error);
-    *ns += now;
+    *ns = fmin(*ns, now);
     return status;
 }
 
-/* Executions per side of a pair: enough to last 100 us, few where writing the inputs takes long. Odd, so that a pair
- * ends on the other set than it began with. */
+/* Executions per side of a pair, of which the shortest counts: 100 us of them and at least three, fewer where writing
+ * the inputs takes long. */
 static int32_t repeats_for(double call_ns, double bind_ns)
 {
-    const double wanted = fmin(100e3 / fmax(call_ns, 1.0), 5e6 / fmax(bind_ns, 1.0));
-    const int32_t most = 31, repeats = wanted < most ? (int32_t)wanted : most;
-    return repeats < 1 ? 1 : repeats | 1;
+    const double wanted = fmin(fmax(3.0, 100e3 / fmax(call_ns, 1.0)), 5e6 / fmax(bind_ns + call_ns, 1.0));
+    return wanted < 1 ? 1 : wanted < 31 ? (int32_t)wanted : 31;
+}
+
+/* Pairs that are enough when they give no hint of a gain. */
+static int32_t least_pairs(double pair_ns)
+{
+    return pair_ns < 10e6 ? 5 : pair_ns < 60e6 ? 3 : 2;
 }
 
 tm_status tm_proof_rewrite(tm_timed *timed, const tm_graph *graph, const char *sets, const tm_request *request,
                            tm_rewriting *into, tm_error *error)
 {
     const rewriter writer = {timed, graph, sets, (size_t)request->bytes, request->bytes < (size_t)8 << 20};
-    double first_ns = 0.0, gain = 0.0;
-    int32_t set = 0;
+    double first_ns = INFINITY;
+    int32_t set = 0, gains = 0;
     const uint64_t begin = tm_now_ns();
     tm_status status = execute_set(&writer, set, &first_ns, error);
     const double whole_ns = (double)(tm_now_ns() - begin);
     const int32_t repeats = repeats_for(request->call_ns, whole_ns - first_ns);
-    const int32_t least = 2 * repeats * whole_ns > 20e6 ? 1 : 3, most = sizeof into->new_ns / sizeof *into->new_ns;
+    const int32_t least = least_pairs(2 * repeats * whole_ns), most = sizeof into->new_ns / sizeof *into->new_ns;
     *into = (tm_rewriting){0};
     while (status == TM_OK && into->pairs < most) {
-        double same = 0.0, fresh = 0.0;
+        double same = INFINITY, fresh = INFINITY;
         for (int32_t i = 0; i < repeats && status == TM_OK; i++) {
             status = execute_set(&writer, set, &same, error);
             set = 1 - set;
             if (status == TM_OK) status = execute_set(&writer, set, &fresh, error);
         }
-        into->same_ns[into->pairs] = same / repeats;
-        into->new_ns[into->pairs++] = fresh / repeats;
-        gain += log(fresh / same);
-        /* Without a hint of a gain there is no need to make sure. */
-        if (into->pairs >= least && gain / into->pairs < log(1.05)) break;
+        into->same_ns[into->pairs] = same;
+        into->new_ns[into->pairs++] = fresh;
+        if (fresh > 1.05 * same) gains++;
+        if (into->pairs >= least && gains <= into->pairs / 3) break;
     }
-    into->last_set = set;
+    if (status == TM_OK && set == 0) status = execute_set(&writer, 1, &first_ns, error);
     return status;
 }

@@ -42,6 +42,14 @@ static tm_status run_all_but_one(tm_program *program, int32_t first_slot, int64_
     return job->running ? TM_OK : tm_fail(error, TM_FAILED, "no thread");
 }
 
+/* The engine works for one thread at a time. */
+static tm_status wait_and_bind(tm_program *program, int32_t slot, int32_t input, size_t offset, const void *data,
+                               size_t bytes, tm_error *error)
+{
+    finish(program);
+    return double_bind(program, slot, input, offset, data, bytes, error);
+}
+
 static void wait_and_discard(tm_program *program)
 {
     finish(program);
@@ -53,6 +61,7 @@ const tm_backend *tensormark_backend(void)
     static tm_backend table;
     table = double_table_own_output("late_work");
     table.run = run_all_but_one;
+    table.bind = wait_and_bind;
     table.discard = wait_and_discard;
     return &table;
 }

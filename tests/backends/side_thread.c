@@ -46,6 +46,14 @@ static tm_status wait_and_read(tm_program *program, int32_t output, size_t offse
     return double_read_own(program, output, offset, bytes, into, error);
 }
 
+/* The engine works for one thread at a time. */
+static tm_status wait_and_bind(tm_program *program, int32_t slot, int32_t input, size_t offset, const void *data,
+                               size_t bytes, tm_error *error)
+{
+    finish(program);
+    return double_bind(program, slot, input, offset, data, bytes, error);
+}
+
 static void wait_and_discard(tm_program *program)
 {
     finish(program);
@@ -58,6 +66,7 @@ const tm_backend *tensormark_backend(void)
     table = double_table_own_output("side_thread");
     table.run = run_aside;
     table.read = wait_and_read;
+    table.bind = wait_and_bind;
     table.discard = wait_and_discard;
     return &table;
 }

@@ -95,8 +95,13 @@ static void kept_results_are_found(void **state)
     assert_true(fresh(1.08, 0.01, 9, 1e3)); /* short calls are allowed 10 % */
     assert_false(fresh(1.2, 0.01, 9, 1e3));
     assert_true(fresh(1.2, 0.5, 9, 1e6)); /* too wild to say */
+    tm_rewriting spoilt = {.pairs = 9};
+    for (int i = 0; i < 9; i++) spoilt.new_ns[i] = 3 * (spoilt.same_ns[i] = 1e6);
+    spoilt.same_ns[4] = 1e8;
+    char reason[640];
+    assert_false(tm_timing_is_fresh(&spoilt, reason, sizeof reason));
     assert_false(fresh(3.0, 0.2, 9, 1e6));
-    assert_true(fresh(3.0, 0.0, 2, 1e6)); /* two pairs have no interval worth the name */
+    assert_true(fresh(3.0, 0.0, 5, 1e6)); /* the worker stopped because there was no hint */
 }
 
 /* Honest times that scatter by 20 % and more: how often would three measurements in a row agree on caching? */

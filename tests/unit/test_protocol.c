@@ -191,7 +191,7 @@ static void calls_must_fit_the_clock(void **state)
 static void rewritings_must_be_possible(void **state)
 {
     (void)state;
-    tm_answer good = {.type = TM_MESSAGE_REWRITE, .rewriting = {.pairs = 3, .last_set = 1, .hash = {5, 6}}};
+    tm_answer good = {.type = TM_MESSAGE_REWRITE, .rewriting = {.pairs = 3, .hash = {5, 6}}};
     for (int i = 0; i < 9; i++) {
         good.rewriting.same_ns[i] = 100 + i;
         good.rewriting.new_ns[i] = 200 + i;
@@ -209,7 +209,7 @@ static void rewritings_must_be_possible(void **state)
         tm_answer bad = good;
         if (i == 0) bad.rewriting.pairs = 0;
         if (i == 1) bad.rewriting.pairs = 10;
-        if (i == 2) bad.rewriting.last_set = 2;
+        if (i == 2) bad.rewriting.pairs = -1;
         if (i == 3) bad.rewriting.new_ns[2] = NAN;
         if (i == 4) bad.rewriting.same_ns[0] = 0;
         assert_non_null(tm_answer_check_rewriting(&bad, 0, 1000000));
