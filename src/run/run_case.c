@@ -117,14 +117,8 @@ void tm_seat_failed(tm_run *run, tm_seat *seat, int64_t case_position, const tm_
     tm_cell_end(cell, outcome->status, outcome->reason);
 }
 
-/* Is it looked at whether time grows with the work? In every pass, but of long calls only once: it takes five. */
-static bool growth_is_due(const tm_run *run, const tm_seat *seat, double first_call_ns)
-{
-    const double long_ns = 50e6;
-    return seat->incarnation == (first_call_ns > long_ns ? 0 : run->first_incarnation);
-}
-
-/* Batch size, and whether more work takes more time; a doubtful answer is asked for again. */
+/* Batch size, and, of the first incarnation of a pass, whether more work takes more time; a doubtful answer is asked
+ * for again. */
 static tm_outcome calibrate(tm_run *run, tm_seat *seat, tm_cell *cell, double first_call_ns)
 {
     tm_calibration calibration;
@@ -133,7 +127,7 @@ static tm_outcome calibrate(tm_run *run, tm_seat *seat, tm_cell *cell, double fi
     for (int32_t attempt = 0; attempt < 3; attempt++) {
         if (attempt > 0 && !grows) tm_timing_wait(attempt);
         outcome = tm_worker_calibrate(seat->worker, first_call_ns, is_gpu(&run->options->backends[seat->backend]),
-                                      growth_is_due(run, seat, first_call_ns), calibrate_timeout_s(first_call_ns),
+                                      seat->incarnation == run->first_incarnation, calibrate_timeout_s(first_call_ns),
                                       &calibration);
         if (outcome.status != TM_CELL_OK) return outcome;
         seat->call_ns = calibration.call_ns;

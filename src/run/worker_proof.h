@@ -17,7 +17,7 @@ tm_status tm_proof_look_again(const tm_timed *timed, bool *changed, tm_error *er
 /* Sleeps until 20 ms after the last batch. */
 void tm_proof_settle(const tm_timed *timed);
 
-/* Fills four_ratio (calls of 20 us to 1 s) and singly_ratio (from 500 ns on, GPUs 20 us, where a batch has several
+/* Fills four_ratio (calls of 20 us to 50 ms) and singly_ratio (from 500 ns on, GPUs 20 us, where a batch has several
  * executions). */
 tm_status tm_proof_growth(tm_timed *timed, bool gpu, tm_calibration *into, tm_error *error);
 
