@@ -116,3 +116,22 @@ size_t tm_pair_differences(const tm_visit *base, size_t base_count, const tm_vis
     free(scratch);
     return written;
 }
+
+size_t tm_incarnation_levels(const tm_visit *visits, size_t count, double *into, size_t capacity)
+{
+    double *medians = count ? malloc(count * sizeof *medians) : NULL;
+    size_t written = 0;
+    for (size_t i = 0; medians && i < count && written < capacity; i++) {
+        size_t found = 0;
+        bool seen = false;
+        for (size_t k = 0; k < i && !seen; k++) seen = visits[k].incarnation == visits[i].incarnation;
+        for (size_t k = i; k < count && !seen; k++) {
+            if (visits[k].incarnation != visits[i].incarnation || visits[k].samples == 0) continue;
+            medians[found++] = tm_median(visits[k].sample_ns, visits[k].samples);
+        }
+        const double level = log(tm_median(medians, found));
+        if (found && isfinite(level)) into[written++] = level;
+    }
+    free(medians);
+    return written;
+}

@@ -52,6 +52,10 @@ bool tm_has_drift(const tm_summary *summary);
 size_t tm_pair_differences(const tm_visit *base, size_t base_count, const tm_visit *other, size_t other_count,
                            double *into, size_t capacity);
 
+/* ln of each incarnation's median of visit medians, in order of appearance. Returns how many were written (at most
+ * `capacity`). */
+size_t tm_incarnation_levels(const tm_visit *visits, size_t count, double *into, size_t capacity);
+
 /* Geometric mean; NaN for none or for a value that is not positive. */
 double tm_geometric_mean(const double *values, size_t count);
 

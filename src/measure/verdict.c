@@ -8,6 +8,7 @@
 
 static const double false_discovery_rate = 0.05;
 const double tm_least_margin = 0.01;
+static const double least_unpaired_margin = 0.05;
 
 tm_pair tm_pair_of(const double *differences, size_t count)
 {
@@ -20,6 +21,18 @@ tm_pair tm_pair_of(const double *differences, size_t count)
     for (size_t i = 0; i < count; i++) squares += (differences[i] - pair.mean) * (differences[i] - pair.mean);
     pair.df = (double)(count - 1);
     pair.variance = squares / pair.df;
+    return pair;
+}
+
+tm_pair tm_unpaired_of(const double *base, size_t base_count, const double *other, size_t other_count)
+{
+    const tm_pair a = tm_pair_of(base, base_count), b = tm_pair_of(other, other_count);
+    const int32_t incarnations = a.incarnations < b.incarnations ? a.incarnations : b.incarnations;
+    tm_pair pair = {a.mean - b.mean, NAN, 0, incarnations};
+    if (incarnations < 2) return pair;
+    const double of_a = a.variance / a.incarnations, of_b = b.variance / b.incarnations, sum = of_a + of_b;
+    pair.variance = sum * incarnations;
+    pair.df = sum > 0 ? sum * sum / (of_a * of_a / a.df + of_b * of_b / b.df) : a.df + b.df;
     return pair;
 }
 
@@ -100,6 +113,11 @@ double tm_aa_floor(const double *differences, size_t count)
 double tm_margin(double floor)
 {
     return fmax(tm_least_margin, floor);
+}
+
+double tm_unpaired_margin(double base_floor, double other_floor)
+{
+    return fmax(least_unpaired_margin, fmax(base_floor, other_floor));
 }
 
 bool tm_is_noisy(size_t false_verdicts, size_t twins)

@@ -19,6 +19,13 @@ typedef struct tm_pair {
 /* From the differences that tm_pair_differences gives: the incarnations are what is independent. */
 tm_pair tm_pair_of(const double *differences, size_t count);
 
+/* The same from two runs that were not measured side by side: incarnations cannot be matched, so the mean is that of
+ * the levels' difference and the standard error that of two samples, with the degrees of freedom of B. L. Welch
+ * (Biometrika 34 (1947) 28-35), as many `incarnations` as the smaller side has. Levels are natural logarithms of times,
+ * as tm_incarnation_levels gives them. What differs between the runs but not within them is not in the error: hence
+ * tm_unpaired_margin. */
+tm_pair tm_unpaired_of(const double *base, size_t base_count, const double *other, size_t other_count);
+
 double tm_pair_standard_error(const tm_pair *pair);
 
 /* 95 % interval of the difference: mean -+ this; NaN below two incarnations. */
@@ -68,6 +75,9 @@ double tm_aa_floor(const double *differences, size_t count);
 
 /* max(tm_least_margin, floor); the least margin where the floor is not known (NaN). */
 double tm_margin(double floor);
+
+/* Between separate runs: 5 %, or the larger of the two runs' floors (NaN: not known). */
+double tm_unpaired_margin(double base_floor, double other_floor);
 
 /* Are so many false verdicts among so many twins too many to trust the run? Two or more of up to 14, and as large a
  * share of more. False for fewer than TM_LEAST_TWINS. */

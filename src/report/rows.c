@@ -40,29 +40,6 @@ int64_t tm_row_base(const tm_record *record, const char *base)
     return found < 0 ? 0 : found;
 }
 
-bool tm_has_label(const char *labels, const char *label)
-{
-    const size_t length = strlen(label);
-    for (const char *at = labels; at && *at;) {
-        while (*at == ' ' || *at == ',') at++;
-        const size_t here = strcspn(at, ",");
-        if (here == length && memcmp(at, label, length) == 0) return true;
-        at += here;
-    }
-    return false;
-}
-
-bool tm_cell_completed(const tm_record_cell *cell)
-{
-    return cell && cell->status == TM_CELL_OK && isfinite(cell->median_ns) && cell->median_ns > 0;
-}
-
-bool tm_cell_ranked(const tm_record_cell *cell)
-{
-    return tm_cell_completed(cell) && !tm_has_label(cell->labels, "NO STEADY STATE") &&
-           !tm_has_label(cell->labels, "LOWACC");
-}
-
 tm_ratio tm_cell_ratio(const tm_record *record, const tm_record_cell *cell, const tm_record_cell *base)
 {
     const tm_ratio none = {NAN, NAN, "", NAN};

@@ -11,15 +11,6 @@ bool tm_row_next(const tm_record *record, int64_t *cursor, const tm_record_cell 
 /* Index of the backend that ratios refer to: `base`, or 0 when it is NULL or unknown. */
 int64_t tm_row_base(const tm_record *record, const char *base);
 
-/* True if the comma-separated list holds `label`. */
-bool tm_has_label(const char *labels, const char *label);
-
-/* Completed, with a time: may stand in averages. NULL is allowed. */
-bool tm_cell_completed(const tm_record_cell *cell);
-
-/* Completed, steady and accurate: may be ranked against another. NULL is allowed. */
-bool tm_cell_ranked(const tm_record_cell *cell);
-
 /* time(base) / time(cell). */
 typedef struct tm_ratio {
     double value;        /* NaN when one of them was not completed */

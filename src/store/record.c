@@ -1,7 +1,32 @@
-/* Frees what a record owns. */
+/* What a record's cells may be used for; and freeing what a record owns. */
 #include "store/record.h"
 
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
+
+bool tm_has_label(const char *labels, const char *label)
+{
+    const size_t length = strlen(label);
+    for (const char *at = labels; at && *at;) {
+        while (*at == ' ' || *at == ',') at++;
+        const size_t here = strcspn(at, ",");
+        if (here == length && memcmp(at, label, length) == 0) return true;
+        at += here;
+    }
+    return false;
+}
+
+bool tm_cell_completed(const tm_record_cell *cell)
+{
+    return cell && cell->status == TM_CELL_OK && isfinite(cell->median_ns) && cell->median_ns > 0;
+}
+
+bool tm_cell_ranked(const tm_record_cell *cell)
+{
+    return tm_cell_completed(cell) && !tm_has_label(cell->labels, "NO STEADY STATE") &&
+           !tm_has_label(cell->labels, "LOWACC");
+}
 
 static void free_machine(const tm_record_machine *machine)
 {

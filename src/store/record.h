@@ -70,4 +70,13 @@ typedef struct tm_record {
 
 void tm_record_free(tm_record *record); /* NULL allowed */
 
+/* True if the comma-separated list holds `label`. */
+bool tm_has_label(const char *labels, const char *label);
+
+/* Completed, with a time: may stand in averages. NULL is allowed. */
+bool tm_cell_completed(const tm_record_cell *cell);
+
+/* Completed, steady and accurate: may be ranked against another. NULL is allowed. */
+bool tm_cell_ranked(const tm_record_cell *cell);
+
 #endif
