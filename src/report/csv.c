@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-static void add_field(const char *text, bool last, tm_text *into)
+void tm_csv_field(const char *text, bool last, tm_text *into)
 {
     tm_text visible = {0};
     const size_t spaces = strspn(text, " \t\r\n");
@@ -28,7 +28,7 @@ static void add_field(const char *text, bool last, tm_text *into)
     tm_text_free(&visible);
 }
 
-static void add_real(double value, tm_text *into)
+void tm_csv_real(double value, tm_text *into)
 {
     if (isfinite(value)) tm_text_format(into, "%.9g", value);
     tm_text_add(into, ",");
@@ -44,31 +44,31 @@ static void add_cell(const tm_record *record, const tm_record_cell *cell, tm_tex
     const char *const names[] = {record->id,  cell->case_id, cell->suite,
                                  cell->group, cell->backend, tm_cell_status_name(cell->status),
                                  cell->reason};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) add_field(tm_report_text(names[i]), false, into);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) tm_csv_field(tm_report_text(names[i]), false, into);
     const double times[] = {cell->median_ns, cell->ci_low_ns, cell->ci_high_ns,
                             cell->p5_ns,     cell->p95_ns,    cell->min_ns};
-    for (size_t i = 0; i < sizeof times / sizeof *times; i++) add_real(times[i], into);
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) tm_csv_real(times[i], into);
     add_integer(cell->samples, into);
     add_integer(cell->discarded, into);
-    add_real(cell->first_call_ns, into);
-    add_field(tm_report_text(cell->verify), false, into);
-    add_real(cell->error, into);
-    add_real(cell->rms_error, into);
+    tm_csv_real(cell->first_call_ns, into);
+    tm_csv_field(tm_report_text(cell->verify), false, into);
+    tm_csv_real(cell->error, into);
+    tm_csv_real(cell->rms_error, into);
     add_integer(cell->checked, into);
-    add_field(tm_report_text(cell->probe), false, into);
+    tm_csv_field(tm_report_text(cell->probe), false, into);
     const double work[] = {cell->freivalds, cell->flop, cell->bytes, cell->limit_ns};
-    for (size_t i = 0; i < sizeof work / sizeof *work; i++) add_real(work[i], into);
-    add_field(tm_report_text(cell->limit_basis), false, into);
-    add_real(cell->floor_ns, into);
-    add_real(cell->efficiency, into);
+    for (size_t i = 0; i < sizeof work / sizeof *work; i++) tm_csv_real(work[i], into);
+    tm_csv_field(tm_report_text(cell->limit_basis), false, into);
+    tm_csv_real(cell->floor_ns, into);
+    tm_csv_real(cell->efficiency, into);
     add_integer(cell->peak_host_bytes, into);
     add_integer(cell->peak_device_bytes, into);
-    add_field(tm_report_cache(cell->case_id), false, into);
-    add_field(tm_report_text(cell->labels), false, into);
-    add_field(tm_report_text(cell->metrics), false, into);
+    tm_csv_field(tm_report_cache(cell->case_id), false, into);
+    tm_csv_field(tm_report_text(cell->labels), false, into);
+    tm_csv_field(tm_report_text(cell->metrics), false, into);
     tm_text repeat = {0};
     tm_report_repeat(record, cell->case_id, cell->backend, &repeat);
-    add_field(tm_report_text(repeat.data), true, into);
+    tm_csv_field(tm_report_text(repeat.data), true, into);
     tm_text_free(&repeat);
 }
 

@@ -33,6 +33,12 @@ void tm_report_time(double nanoseconds, char *into, size_t capacity)
              units[unit].name);
 }
 
+void tm_report_ratio(double ratio, char *into, size_t capacity)
+{
+    const int decimals = ratio < 0.0995 ? 3 : ratio >= 99.5 ? 0 : ratio >= 9.95 ? 1 : 2;
+    snprintf(into, capacity, "%.*fx", decimals, ratio);
+}
+
 const char *tm_report_cache(const char *case_id)
 {
     static const char cold[] = "/cold";

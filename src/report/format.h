@@ -16,6 +16,13 @@ void tm_shell_quote(const char *word, tm_text *into);
 /* "hot" or "cold": the cache state that the case id asks for. */
 const char *tm_report_cache(const char *case_id);
 
+/* "1.23x": three significant digits. */
+void tm_report_ratio(double ratio, char *into, size_t capacity);
+
+/* One field of a CSV row: quoted where it must be, never a formula; the `last` one ends the row. */
+void tm_csv_field(const char *text, bool last, tm_text *into);
+void tm_csv_real(double value, tm_text *into); /* empty unless finite; never the last field */
+
 /* "" for NULL. */
 const char *tm_report_text(const char *text);
 

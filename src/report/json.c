@@ -1,12 +1,12 @@
 /* JSON, "tensormark.run/1": what is not known is null; text is escaped to ASCII, so that it shows as text anywhere. */
 #include "report/format.h"
+#include "report/json_value.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <string.h>
 
 /* Every builder below takes NULL for "memory is short" and passes it on; json_object_set_new does so too. */
-static json_t *text_or_null(const char *text)
+json_t *tm_json_text(const char *text)
 {
     if (!text) return json_null();
     json_t *value = json_string(text);
@@ -18,7 +18,7 @@ static json_t *text_or_null(const char *text)
     return value;
 }
 
-static json_t *real_or_null(double value)
+json_t *tm_json_real(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();
 }
@@ -27,12 +27,12 @@ static json_t *real_or_null(double value)
 static json_t *whole_or_null(double value)
 {
     const bool whole = isfinite(value) && fabs(value) < 9e15 && value == floor(value);
-    return whole ? json_integer((json_int_t)value) : real_or_null(value);
+    return whole ? json_integer((json_int_t)value) : tm_json_real(value);
 }
 
 static json_t *measured_or_null(double value)
 {
-    return value > 0 ? real_or_null(value) : json_null();
+    return value > 0 ? tm_json_real(value) : json_null();
 }
 
 static json_t *bytes_or_null(int64_t bytes)
@@ -54,7 +54,7 @@ static json_t *words(const char *list)
         if (length) {
             tm_text word = {0};
             tm_text_add_bytes(&word, at, length);
-            if (word.failed || json_array_append_new(array, text_or_null(word.data)) != 0) {
+            if (word.failed || json_array_append_new(array, tm_json_text(word.data)) != 0) {
                 json_decref(array);
                 array = NULL;
             }
@@ -83,7 +83,7 @@ static json_t *seed_value(uint64_t seed)
     if (seed <= INT64_MAX) return json_integer((json_int_t)seed);
     tm_text digits = {0};
     tm_text_format(&digits, "%llu", (unsigned long long)seed);
-    json_t *value = text_or_null(digits.data);
+    json_t *value = tm_json_text(digits.data);
     tm_text_free(&digits);
     return value;
 }
@@ -93,10 +93,10 @@ static json_t *run_object(const tm_record *record)
     json_t *run = json_object();
     const char *finished = tm_report_text(record->finished);
     const bool good =
-        set(run, "id", text_or_null(record->id)) && set(run, "started", text_or_null(record->started)) &&
-        set(run, "finished", text_or_null(*finished ? finished : NULL)) && set(run, "seed", seed_value(record->seed)) &&
-        set(run, "mode", text_or_null(record->mode)) && set(run, "command", text_or_null(record->command)) &&
-        set(run, "version", text_or_null(record->version)) && set(run, "status", text_or_null(record->status));
+        set(run, "id", tm_json_text(record->id)) && set(run, "started", tm_json_text(record->started)) &&
+        set(run, "finished", tm_json_text(*finished ? finished : NULL)) && set(run, "seed", seed_value(record->seed)) &&
+        set(run, "mode", tm_json_text(record->mode)) && set(run, "command", tm_json_text(record->command)) &&
+        set(run, "version", tm_json_text(record->version)) && set(run, "status", tm_json_text(record->status));
     if (good) return run;
     json_decref(run);
     return NULL;
@@ -116,11 +116,11 @@ static json_t *machine_object(const tm_record_machine *machine)
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
         good = set(limits, figures[i].key, measured_or_null(figures[i].value)) && good;
     }
-    good = good && set(object, "key", text_or_null(machine->key)) && set(object, "cpu", text_or_null(machine->cpu)) &&
+    good = good && set(object, "key", tm_json_text(machine->key)) && set(object, "cpu", tm_json_text(machine->cpu)) &&
            set(object, "cores", json_integer(machine->cores)) &&
            set(object, "memory_bytes", json_integer(machine->memory_bytes)) &&
-           set(object, "gpus", words(machine->gpus)) && set(object, "os", text_or_null(machine->os)) &&
-           set(object, "governor", text_or_null(machine->governor)) && set(object, "smt", text_or_null(machine->smt)) &&
+           set(object, "gpus", words(machine->gpus)) && set(object, "os", tm_json_text(machine->os)) &&
+           set(object, "governor", tm_json_text(machine->governor)) && set(object, "smt", tm_json_text(machine->smt)) &&
            set(object, "facts", parsed_object(machine->facts));
     if (good && json_object_set(object, "limits", limits) == 0) {
         json_decref(limits);
@@ -134,12 +134,12 @@ static json_t *machine_object(const tm_record_machine *machine)
 static json_t *backend_object(const tm_record_backend *backend)
 {
     json_t *object = json_object();
-    if (set(object, "id", text_or_null(backend->id)) &&
-        set(object, "framework_version", text_or_null(backend->framework_version)) &&
-        set(object, "device", text_or_null(backend->device)) &&
+    if (set(object, "id", tm_json_text(backend->id)) &&
+        set(object, "framework_version", tm_json_text(backend->framework_version)) &&
+        set(object, "device", tm_json_text(backend->device)) &&
         set(object, "threads", json_integer(backend->threads)) &&
-        set(object, "options", text_or_null(backend->options)) &&
-        set(object, "library", text_or_null(backend->library))) {
+        set(object, "options", tm_json_text(backend->options)) &&
+        set(object, "library", tm_json_text(backend->library))) {
         return object;
     }
     json_decref(object);
@@ -148,18 +148,18 @@ static json_t *backend_object(const tm_record_backend *backend)
 
 static json_t *time_object(const tm_record_cell *cell)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "median", real_or_null(cell->median_ns), "ci_low",
-                     real_or_null(cell->ci_low_ns), "ci_high", real_or_null(cell->ci_high_ns), "p5",
-                     real_or_null(cell->p5_ns), "p95", real_or_null(cell->p95_ns), "min", real_or_null(cell->min_ns),
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "median", tm_json_real(cell->median_ns), "ci_low",
+                     tm_json_real(cell->ci_low_ns), "ci_high", tm_json_real(cell->ci_high_ns), "p5",
+                     tm_json_real(cell->p5_ns), "p95", tm_json_real(cell->p95_ns), "min", tm_json_real(cell->min_ns),
                      "samples", (json_int_t)cell->samples);
 }
 
 static json_t *verify_object(const tm_record_cell *cell)
 {
-    return json_pack("{s:o, s:o, s:o, s:I, s:o, s:o}", "status", text_or_null(cell->verify), "error",
-                     real_or_null(cell->error), "rms_error", real_or_null(cell->rms_error), "checked_elements",
-                     (json_int_t)cell->checked, "probe", text_or_null(cell->probe), "freivalds",
-                     real_or_null(cell->freivalds));
+    return json_pack("{s:o, s:o, s:o, s:I, s:o, s:o}", "status", tm_json_text(cell->verify), "error",
+                     tm_json_real(cell->error), "rms_error", tm_json_real(cell->rms_error), "checked_elements",
+                     (json_int_t)cell->checked, "probe", tm_json_text(cell->probe), "freivalds",
+                     tm_json_real(cell->freivalds));
 }
 
 static json_t *work_object(const tm_record_cell *cell)
@@ -171,7 +171,7 @@ static json_t *repeat_text(const tm_record *record, const tm_record_cell *cell)
 {
     tm_text command = {0};
     tm_report_repeat(record, cell->case_id, cell->backend, &command);
-    json_t *value = command.failed ? NULL : text_or_null(command.data);
+    json_t *value = command.failed ? NULL : tm_json_text(command.data);
     tm_text_free(&command);
     return value;
 }
@@ -179,15 +179,15 @@ static json_t *repeat_text(const tm_record *record, const tm_record_cell *cell)
 static json_t *cell_object(const tm_record *record, const tm_record_cell *cell)
 {
     json_t *object = json_object();
-    if (set(object, "case", text_or_null(cell->case_id)) && set(object, "suite", text_or_null(cell->suite)) &&
-        set(object, "op", text_or_null(cell->group)) && set(object, "backend", text_or_null(cell->backend)) &&
+    if (set(object, "case", tm_json_text(cell->case_id)) && set(object, "suite", tm_json_text(cell->suite)) &&
+        set(object, "op", tm_json_text(cell->group)) && set(object, "backend", tm_json_text(cell->backend)) &&
         set(object, "status", json_string(tm_cell_status_name(cell->status))) &&
-        set(object, "reason", text_or_null(cell->reason)) && set(object, "time_ns", time_object(cell)) &&
-        set(object, "first_call_ns", real_or_null(cell->first_call_ns)) && set(object, "verify", verify_object(cell)) &&
-        set(object, "work", work_object(cell)) && set(object, "limit_ns", real_or_null(cell->limit_ns)) &&
-        set(object, "limit_basis", text_or_null(cell->limit_basis)) &&
-        set(object, "floor_ns", real_or_null(cell->floor_ns)) &&
-        set(object, "efficiency", real_or_null(cell->efficiency)) &&
+        set(object, "reason", tm_json_text(cell->reason)) && set(object, "time_ns", time_object(cell)) &&
+        set(object, "first_call_ns", tm_json_real(cell->first_call_ns)) && set(object, "verify", verify_object(cell)) &&
+        set(object, "work", work_object(cell)) && set(object, "limit_ns", tm_json_real(cell->limit_ns)) &&
+        set(object, "limit_basis", tm_json_text(cell->limit_basis)) &&
+        set(object, "floor_ns", tm_json_real(cell->floor_ns)) &&
+        set(object, "efficiency", tm_json_real(cell->efficiency)) &&
         set(object, "peak_host_bytes", bytes_or_null(cell->peak_host_bytes)) &&
         set(object, "peak_device_bytes", bytes_or_null(cell->peak_device_bytes)) &&
         set(object, "cache", json_string(tm_report_cache(cell->case_id))) &&
@@ -202,25 +202,25 @@ static json_t *cell_object(const tm_record *record, const tm_record_cell *cell)
 static json_t *comparison_object(const tm_record_comparison *pair)
 {
     const char *verdict = tm_report_text(pair->verdict);
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "case", text_or_null(pair->case_id), "backend",
-                     text_or_null(pair->backend), "base", text_or_null(pair->base), "ratio", real_or_null(pair->ratio),
-                     "ci_low", real_or_null(pair->ci_low), "ci_high", real_or_null(pair->ci_high), "smallest_effect",
-                     real_or_null(pair->smallest_effect), "margin", real_or_null(pair->margin), "verdict",
-                     text_or_null(*verdict ? verdict : NULL));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "case", tm_json_text(pair->case_id), "backend",
+                     tm_json_text(pair->backend), "base", tm_json_text(pair->base), "ratio", tm_json_real(pair->ratio),
+                     "ci_low", tm_json_real(pair->ci_low), "ci_high", tm_json_real(pair->ci_high), "smallest_effect",
+                     tm_json_real(pair->smallest_effect), "margin", tm_json_real(pair->margin), "verdict",
+                     tm_json_text(*verdict ? verdict : NULL));
 }
 
 static json_t *sample_object(const tm_record *record, const tm_record_sample *sample)
 {
     json_t *values = json_array();
     for (int64_t i = 0; i < sample->count; i++) {
-        if (json_array_append_new(values, real_or_null(sample->ns[i])) != 0) {
+        if (json_array_append_new(values, tm_json_real(sample->ns[i])) != 0) {
             json_decref(values);
             return NULL;
         }
     }
     const tm_record_cell *cell = &record->cells[sample->cell];
-    return json_pack("{s:o, s:o, s:i, s:i, s:o}", "case", text_or_null(cell->case_id), "backend",
-                     text_or_null(cell->backend), "incarnation", (int)sample->incarnation, "round", (int)sample->round,
+    return json_pack("{s:o, s:o, s:i, s:i, s:o}", "case", tm_json_text(cell->case_id), "backend",
+                     tm_json_text(cell->backend), "incarnation", (int)sample->incarnation, "round", (int)sample->round,
                      "ns", values);
 }
 
@@ -258,7 +258,7 @@ static int append(const char *bytes, size_t count, void *into)
     return ((tm_text *)into)->failed ? -1 : 0;
 }
 
-static void print(json_t *value, bool good, size_t flags, tm_text *into)
+void tm_json_print(json_t *value, bool good, size_t flags, tm_text *into)
 {
     if (!good || json_dump_callback(value, append, into, flags | JSON_ENSURE_ASCII) != 0) into->failed = true;
     tm_text_add(into, "\n");
@@ -272,9 +272,9 @@ void tm_report_json(const tm_record *record, const tm_report_style *style, tm_te
                 set(root, "machine", machine_object(&record->machine)) &&
                 set(root, "backends", array_of(record, BACKENDS)) && set(root, "cells", array_of(record, CELLS)) &&
                 set(root, "comparisons", array_of(record, COMPARISONS)) && set(root, "aa", array_of(record, TWINS)) &&
-                set(root, "aa_floor", real_or_null(record->aa_floor));
+                set(root, "aa_floor", tm_json_real(record->aa_floor));
     if (style->samples) good = good && set(root, "samples", array_of(record, SAMPLES));
-    print(root, good, JSON_INDENT(1), into);
+    tm_json_print(root, good, JSON_INDENT(1), into);
 }
 
 void tm_report_jsonl(const tm_record *record, const tm_report_style *style, tm_text *into)
@@ -282,7 +282,7 @@ void tm_report_jsonl(const tm_record *record, const tm_report_style *style, tm_t
     (void)style;
     for (int64_t i = 0; i < record->cell_count; i++) {
         json_t *line = cell_object(record, &record->cells[i]);
-        const bool good = set(line, "run", text_or_null(record->id));
-        print(line, good, JSON_COMPACT, into);
+        const bool good = set(line, "run", tm_json_text(record->id));
+        tm_json_print(line, good, JSON_COMPACT, into);
     }
 }

@@ -125,14 +125,14 @@ static void add_ratio(tm_ratio ratio, const char *otherwise, tm_table *table)
     char width[32] = "";
     const double half = 100 * sinh(ratio.half_width);
     if (isfinite(half)) snprintf(width, sizeof width, half < 9.95 ? " \u00b1 %.1f %%" : " \u00b1 %.0f %%", half);
-    const int decimals = ratio.value < 0.0995 ? 3 : ratio.value >= 99.5 ? 0 : ratio.value >= 9.95 ? 1 : 2;
-    char sees[32] = "";
+    char value[32], sees[32] = "";
+    tm_report_ratio(ratio.value, value, sizeof value);
     if (strcmp(ratio.verdict, "UNDECIDED") == 0 && isfinite(ratio.smallest)) {
         const double percent = 100 * ratio.smallest;
         snprintf(sees, sizeof sees, percent < 9.95 ? " (sees %.1f %%)" : " (sees %.0f %%)", percent);
     }
-    tm_table_format(table, paint_of(ratio.value), "%.*fx%s%s%s%s", decimals, ratio.value, width,
-                    *ratio.verdict ? " " : "", ratio.verdict, sees);
+    tm_table_format(table, paint_of(ratio.value), "%s%s%s%s%s", value, width, *ratio.verdict ? " " : "", ratio.verdict,
+                    sees);
 }
 
 /* Of the case table: the case, three columns a backend, less the base's speed-up. */

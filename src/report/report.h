@@ -3,7 +3,7 @@
 #define TM_REPORT_REPORT_H
 
 #include "base/text.h"
-#include "store/record.h"
+#include "store/comparison.h"
 
 typedef struct tm_report_style {
     bool color;       /* ANSI colours */
@@ -22,6 +22,11 @@ void tm_report_jsonl(const tm_record *record, const tm_report_style *style, tm_t
 /* A table to be kept as a page: a row per case with its limit, time and share of the limit per backend; its head says
  * how to make it again, and on which machine it was measured. */
 void tm_report_efficiency(const tm_record *record, const tm_report_style *style, tm_text *into);
+
+/* Two runs, or backends of one: a row per case and pair of backends, and what they add up to. */
+void tm_report_compare_markdown(const tm_comparison *all, const tm_report_style *style, tm_text *into);
+void tm_report_compare_csv(const tm_comparison *all, tm_text *into);
+void tm_report_compare_json(const tm_comparison *all, tm_text *into); /* tensormark.compare/1 */
 
 /* One row of the detailed table, for showing cells as they come; `header` gives the lines above the first. */
 void tm_report_row_header(const tm_record *record, const tm_report_style *style, tm_text *into);

@@ -45,6 +45,11 @@ refused "takes no more words" list ops softmax
 refused "one run at a time" show a b
 refused "show --efficiency: --format is md" show --efficiency --format json
 refused "no results there yet" show
+refused "compare takes two runs, or one" compare
+refused "compare takes two runs, or one" compare a b c
+refused "compare: --format is md, csv or json" compare a b --format jsonl
+refused "no results there yet" compare a b
+refused "'compare' has no option --quick" compare a b --quick
 refused "no results there yet" run --resume
 refused "from the run itself" run --resume --seed 3
 refused "no kernel's name matches" run kernels '^nothing'

@@ -3,7 +3,7 @@
 source "$(dirname "$0")/common.sh" "$1"
 
 works help
-for command in run list show verify limits doctor help; do
+for command in run list show compare verify limits doctor help; do
     holds out "  $command"
     "$program" "$command" --help >"$command.help" 2>err || fail "$command --help"
     holds "$command.help" "Usage: tensormark $command"
