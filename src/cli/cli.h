@@ -44,6 +44,9 @@ int tm_cli_load(const char *database, const char *prefix, bool samples, tm_recor
 /* `record` in the form of --format, to where --output says. */
 int tm_cli_show(const tm_options *options, const tm_record *record);
 
+/* show --explain: how the number of one cell of a recorded run came about. Complains. */
+int tm_cli_explain(const tm_options *options, const char *database, const tm_record *record);
+
 /* The cases that suites, files and ids of `words` (none: the suite ops) name, in the dtypes of --dtype, less what the
  * filters take away. Complains, every problem of a file on its own line. 0 when there is at least one. */
 int tm_cli_cases(const tm_options *options, const tm_words *words, tm_case_list *into);

@@ -25,15 +25,18 @@ int tm_cmd_show(const tm_options *options)
     tm_error error = {""};
     tm_record *record = NULL;
     if (options->arguments.count > 1) return tm_cli_complain(TM_EXIT_USAGE, "show: one run at a time");
-    if (options->efficiency && options->format && strcmp(options->format, "md") != 0) {
-        return tm_cli_complain(TM_EXIT_USAGE, "show --efficiency: --format is md");
+    const bool only_md = options->efficiency || options->explain;
+    if (only_md && options->format && strcmp(options->format, "md") != 0) {
+        return tm_cli_complain(TM_EXIT_USAGE, "show --%s: --format is md", options->explain ? "explain" : "efficiency");
     }
     const tm_status status = tm_cli_database(options, database, sizeof database, &error);
     if (status != TM_OK) return tm_cli_error(status, &error);
     const char *prefix = options->arguments.count ? options->arguments.items[0] : NULL;
     int result = tm_cli_load(database, prefix, options->samples, &record);
     if (result == TM_EXIT_OK) result = check_base(record, options->base);
-    if (result == TM_EXIT_OK) result = tm_cli_show(options, record);
+    if (result == TM_EXIT_OK) {
+        result = options->explain ? tm_cli_explain(options, database, record) : tm_cli_show(options, record);
+    }
     tm_record_free(record);
     return result;
 }

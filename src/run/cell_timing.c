@@ -52,19 +52,28 @@ static int by_size(const void *a, const void *b)
 /* The interval is that of the median by order: from the second smallest to the second largest of nine, 96 %. However
  * the times scatter, an honest backend's lower end is above 1 at most 2 times in 100, three times in a row in fewer
  * than 1 of 100,000; and one pair that the machine spoilt hides no lie. */
-bool tm_timing_is_fresh(const tm_rewriting *rewriting, char *reason, size_t capacity)
+tm_freshness tm_timing_freshness(const tm_rewriting *rewriting)
 {
     enum { ALL = sizeof rewriting->new_ns / sizeof *rewriting->new_ns };
     double gain[ALL];
-    if (rewriting->pairs < ALL) return true; /* the worker saw no hint */
-    for (size_t i = 0; i < ALL; i++) gain[i] = rewriting->new_ns[i] / rewriting->same_ns[i];
-    qsort(gain, ALL, sizeof *gain, by_size);
-    const double allowed = tm_median(rewriting->new_ns, ALL) < 100e3 ? 1.10 : 1.05;
-    if (gain[1] <= allowed) return true;
+    const int32_t pairs = rewriting->pairs, edge = pairs < ALL ? 0 : 1;
+    if (pairs < 1) return (tm_freshness){NAN, NAN, NAN};
+    for (int32_t i = 0; i < pairs; i++) gain[i] = rewriting->new_ns[i] / rewriting->same_ns[i];
+    qsort(gain, (size_t)pairs, sizeof *gain, by_size);
+    return (tm_freshness){gain[pairs / 2], gain[edge], gain[pairs - 1 - edge]};
+}
+
+bool tm_timing_is_fresh(const tm_rewriting *rewriting, char *reason, size_t capacity)
+{
+    const size_t all = sizeof rewriting->new_ns / sizeof *rewriting->new_ns;
+    if ((size_t)rewriting->pairs < all) return true; /* the worker saw no hint */
+    const tm_freshness found = tm_timing_freshness(rewriting);
+    const double allowed = tm_median(rewriting->new_ns, all) < 100e3 ? 1.10 : 1.05;
+    if (found.low <= allowed) return true;
     snprintf(reason, capacity,
              "CACHING: an execution takes %.2f times as long (%.2f to %.2f) on new bytes as on the same bytes written "
              "again: results are kept",
-             gain[ALL / 2], gain[1], gain[ALL - 2]);
+             found.ratio, found.low, found.high);
     return false;
 }
 
@@ -83,7 +92,7 @@ static tm_outcome judge_rewritten(tm_worker *worker, tm_case_data *data, tm_cell
 }
 
 tm_outcome tm_cell_rewritten(tm_worker *worker, tm_case_data *data, tm_cell_check *check, double call_ns,
-                             double first_call_ns)
+                             double first_call_ns, tm_rewriting *last)
 {
     tm_outcome outcome = {.status = TM_CELL_OK};
     const double longest_ns = fmax(call_ns, first_call_ns);
@@ -95,6 +104,7 @@ tm_outcome tm_cell_rewritten(tm_worker *worker, tm_case_data *data, tm_cell_chec
         tm_rewriting rewriting;
         outcome =
             tm_worker_rewrite(worker, tm_case_data_offset(data, 0, 0), data->set_bytes, call_ns, timeout_s, &rewriting);
+        if (outcome.status == TM_CELL_OK) *last = rewriting;
         if (outcome.status == TM_CELL_OK) outcome = judge_rewritten(worker, data, check, &rewriting);
         if (outcome.status != TM_CELL_OK) return outcome;
         fresh = tm_timing_is_fresh(&rewriting, outcome.reason, sizeof outcome.reason);

@@ -130,6 +130,8 @@ static tm_outcome calibrate(tm_run *run, tm_seat *seat, tm_cell *cell, double fi
                                       seat->incarnation == run->first_incarnation, calibrate_timeout_s(first_call_ns),
                                       &calibration);
         if (outcome.status != TM_CELL_OK) return outcome;
+        seat->findings.calibration = calibration;
+        seat->findings.calibrations = attempt + 1;
         seat->call_ns = calibration.call_ns;
         seat->batch = calibration.batch;
         grows = tm_timing_grows(&calibration, &nonlinear, outcome.reason, sizeof outcome.reason);
@@ -143,6 +145,10 @@ static tm_outcome calibrate(tm_run *run, tm_seat *seat, tm_cell *cell, double fi
 static tm_outcome make_ready(tm_run *run, tm_seat *seat, tm_cell *cell, tm_case_data *data, tm_cell_check *check)
 {
     double first_call_ns = NAN, begun_ns = (double)tm_now_ns();
+    seat->findings = (tm_findings){.pending = true,
+                                   .first_call_ns = NAN,
+                                   .slots = data->slots,
+                                   .gpu = is_gpu(&run->options->backends[seat->backend])};
     tm_outcome outcome = tm_worker_compile(seat->worker, data->one->graph, data->slots, &check->declared);
     cell->declared = check->declared;
     if (outcome.status == TM_CELL_OK) outcome = tm_cell_bind(seat->worker, data, -1);
@@ -155,11 +161,12 @@ static tm_outcome make_ready(tm_run *run, tm_seat *seat, tm_cell *cell, tm_case_
         cell->probe_passed = check->probe_passed;
     }
     if (isnan(cell->first_call_ns)) cell->first_call_ns = first_call_ns;
+    seat->findings.first_call_ns = first_call_ns;
     begun_ns = tm_run_spend(run, TM_PHASE_CHECKS, begun_ns);
     if (outcome.status == TM_CELL_OK) outcome = calibrate(run, seat, cell, first_call_ns);
     begun_ns = tm_run_spend(run, TM_PHASE_WARMUP, begun_ns);
     if (outcome.status == TM_CELL_OK && seat->incarnation == 0) {
-        outcome = tm_cell_rewritten(seat->worker, data, check, seat->call_ns, first_call_ns);
+        outcome = tm_cell_rewritten(seat->worker, data, check, seat->call_ns, first_call_ns, &seat->findings.rewriting);
     }
     tm_run_spend(run, TM_PHASE_CHECKS, begun_ns);
     return outcome;

@@ -188,6 +188,11 @@ static tm_status store_round(case_rounds *rounds, int32_t place, int32_t round, 
             status = store_visit(rounds, seat_of(run, place, backend), round, attempt, kept, error);
         }
     }
+    for (int32_t backend = 0; backend < run->options->backend_count && status == TM_OK; backend++) {
+        tm_seat *seat = seat_of(run, place, backend);
+        status = tm_run_store_findings(run, rounds->position, seat, error);
+        seat->findings.pending = false;
+    }
     if (status == TM_OK) status = tm_run_store_case(run, rounds->position, error);
     if (status == TM_OK) status = tm_store_commit(run->store, error);
     if (status != TM_OK) tm_store_rollback(run->store);

@@ -42,6 +42,17 @@ typedef struct tm_cell {
     uint64_t peak_host, peak_device;
 } tm_cell;
 
+/* What was found out about a program before its first visit: kept as the cell's note, see run_note.c. */
+typedef struct tm_findings {
+    bool pending;         /* to be stored with the round that follows */
+    double first_call_ns; /* NaN: no call succeeded */
+    int32_t slots;
+    bool gpu;
+    tm_calibration calibration; /* the last one; batch 0: none */
+    int32_t calibrations;       /* how often it was asked for */
+    tm_rewriting rewriting;     /* the last one; no pairs: not looked at */
+} tm_findings;
+
 /* A worker's place: one backend in one incarnation of the present pass. */
 typedef struct tm_seat {
     tm_worker *worker; /* NULL: not running */
@@ -52,6 +63,7 @@ typedef struct tm_seat {
     bool holds;          /* memory of a case, the present one or an earlier one */
     double call_ns;      /* estimate for the present case */
     int64_t batch;
+    tm_findings findings;
 } tm_seat;
 
 /* How much of a case lies in workers at one time: what fits in memory. */
@@ -151,7 +163,7 @@ tm_status tm_run_describe_machine(tm_run *run, tm_error *error);
 /* Takes the machine's lock, waiting for another run to end. Returns the descriptor to close, -1 when cancelled. */
 int tm_run_lock_machine(tm_run *run);
 
-/* --- one case: run_case.c, run_round.c ---------------------------------------------------------------------- */
+/* --- one case: run_case.c, run_round.c, run_note.c ------------------------------------------------------------- */
 
 /* All of one case in the present pass. Only failures of the run itself (store, memory of the parent) are errors. */
 tm_status tm_run_case(tm_run *run, int64_t case_position, tm_error *error);
@@ -164,6 +176,9 @@ void tm_seat_stop(tm_seat *seat);
 
 /* What an outcome other than OK means for the cell; a lost worker is freed. */
 void tm_seat_failed(tm_run *run, tm_seat *seat, int64_t case_position, const tm_outcome *outcome);
+
+/* Stores the findings of a seat that has new ones; the caller's transaction. */
+tm_status tm_run_store_findings(tm_run *run, int64_t case_position, const tm_seat *seat, tm_error *error);
 
 /* One case's rounds over all seats. */
 tm_status tm_run_rounds(tm_run *run, int64_t case_position, tm_case_data *data, tm_cell_check *checks,

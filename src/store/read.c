@@ -53,15 +53,13 @@ static bool grow(void *items, int64_t count, size_t size)
     return true;
 }
 
-/* Calls `take` for every row of a query about one run, until it says no. */
+/* Calls `take` for every row of a query, until it says no. */
 typedef tm_status (*row_reader)(void *context, sqlite3_stmt *row, bool *more, tm_error *error);
 
-static tm_status for_each_row(tm_store *store, const char *sql, const char *run, row_reader take, void *context,
-                              tm_error *error)
+/* The statement is freed. */
+static tm_status each_row(tm_store *store, sqlite3_stmt *row, row_reader take, void *context, tm_error *error)
 {
-    sqlite3_stmt *row = NULL;
-    tm_status status = tm_store_prepare(store, &row, error, sql, run ? "t" : "", run);
-    if (status != TM_OK) return status;
+    tm_status status = TM_OK;
     bool more = true;
     int code = SQLITE_DONE;
     while (more && status == TM_OK && (code = sqlite3_step(row)) == SQLITE_ROW) {
@@ -70,6 +68,14 @@ static tm_status for_each_row(tm_store *store, const char *sql, const char *run,
     if (status == TM_OK && more && code != SQLITE_DONE) status = tm_store_fail(store, code, error);
     sqlite3_finalize(row);
     return status;
+}
+
+static tm_status for_each_row(tm_store *store, const char *sql, const char *run, row_reader take, void *context,
+                              tm_error *error)
+{
+    sqlite3_stmt *row = NULL;
+    const tm_status status = tm_store_prepare(store, &row, error, sql, run ? "t" : "", run);
+    return status == TM_OK ? each_row(store, row, take, context, error) : status;
 }
 
 typedef struct visit_reader {
@@ -87,8 +93,8 @@ static tm_status take_visit(void *context, sqlite3_stmt *row, bool *more, tm_err
                             .round = column_i32(row, 4),
                             .attempt = column_i32(row, 5),
                             .start_ns = column_real(row, 6),
-                            .kept = true,
-                            .reason = (const char *)sqlite3_column_text(row, 7)};
+                            .reason = (const char *)sqlite3_column_text(row, 7),
+                            .kept = sqlite3_column_int(row, 9) != 0};
     double *samples = decode(row, 8, &visit.samples);
     if (!samples) return tm_fail_memory(error, "samples");
     visit.sample_ns = samples;
@@ -97,15 +103,50 @@ static tm_status take_visit(void *context, sqlite3_stmt *row, bool *more, tm_err
     return TM_OK;
 }
 
-#define VISITS                                                                                                         \
+#define VISITS_OF_RUN                                                                                                  \
     "SELECT case_position, backend_position, pass, incarnation, round, attempt, start_ns, coalesce(reason, ''),"       \
-    " sample_ns FROM visit WHERE run = " RUN " AND kept ORDER BY number"
+    " sample_ns, kept FROM visit WHERE run = " RUN
+#define VISITS VISITS_OF_RUN " AND kept ORDER BY number"
 
 tm_status tm_store_visits(tm_store *store, const char *run, tm_store_visit_callback callback, void *context,
                           tm_error *error)
 {
     visit_reader reader = {callback, context};
     return for_each_row(store, VISITS, run, take_visit, &reader, error);
+}
+
+tm_status tm_store_find_cell(tm_store *store, const char *run, const char *case_id, const char *backend,
+                             int64_t *case_position, int64_t *backend_position, tm_error *error)
+{
+    sqlite3_stmt *row = NULL;
+    tm_status status = tm_store_prepare(store, &row, error,
+                                        "SELECT case_position, backend_position FROM cell WHERE run = " RUN
+                                        " AND case_id = ?2 AND backend = ?3",
+                                        "ttt", run, case_id, backend);
+    if (status != TM_OK) return status;
+    const int code = sqlite3_step(row);
+    if (code == SQLITE_ROW) {
+        *case_position = sqlite3_column_int64(row, 0);
+        *backend_position = sqlite3_column_int64(row, 1);
+    } else if (code == SQLITE_DONE) {
+        status = tm_fail(error, TM_INVALID_ARGUMENT, "run %s has no cell %s on %s", run, case_id, backend);
+    } else {
+        status = tm_store_fail(store, code, error);
+    }
+    sqlite3_finalize(row);
+    return status;
+}
+
+tm_status tm_store_cell_visits(tm_store *store, const char *run, int64_t case_position, int64_t backend_position,
+                               tm_store_visit_callback callback, void *context, tm_error *error)
+{
+    visit_reader reader = {callback, context};
+    sqlite3_stmt *row = NULL;
+    tm_status status = tm_store_prepare(
+        store, &row, error, VISITS_OF_RUN " AND case_position = ?2 AND backend_position = ?3 ORDER BY number", "tii",
+        run, case_position, backend_position);
+    if (status == TM_OK) status = each_row(store, row, take_visit, &reader, error);
+    return status;
 }
 
 typedef struct note_reader {

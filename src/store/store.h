@@ -47,7 +47,7 @@ typedef struct tm_store_visit {
 } tm_store_visit;
 tm_status tm_store_put_visit(tm_store *store, const char *run, const tm_store_visit *visit, tm_error *error);
 
-/* Free text that the run layer keeps per cell and incarnation (verification done, first call ...), JSON. */
+/* Free text that the run layer keeps per cell and incarnation (first call, batch size ...), JSON. */
 tm_status tm_store_put_note(tm_store *store, const char *run, int64_t case_position, int64_t backend_position,
                             int32_t incarnation, const char *note, tm_error *error);
 
@@ -71,6 +71,14 @@ typedef bool (*tm_store_note_callback)(void *context, int64_t case_position, int
                                        int32_t incarnation, const char *note);
 tm_status tm_store_notes(tm_store *store, const char *run, tm_store_note_callback callback, void *context,
                          tm_error *error);
+
+/* Where the cell of a case on a backend stands in a run. TM_INVALID_ARGUMENT if it has none. */
+tm_status tm_store_find_cell(tm_store *store, const char *run, const char *case_id, const char *backend,
+                             int64_t *case_position, int64_t *backend_position, tm_error *error);
+
+/* Calls back for every visit of one cell, kept or not, in order of writing. */
+tm_status tm_store_cell_visits(tm_store *store, const char *run, int64_t case_position, int64_t backend_position,
+                               tm_store_visit_callback callback, void *context, tm_error *error);
 
 /* The plan of a run; freed by the caller. */
 tm_status tm_store_plan(tm_store *store, const char *run, char **plan, tm_error *error);

@@ -152,6 +152,43 @@ static void notes_come_in_order_and_stop_when_told(void **state)
     tm_store_close(store);
 }
 
+static bool note_visit(void *context, const tm_store_visit *visit)
+{
+    char *seen = context;
+    const size_t length = strlen(seen);
+    snprintf(seen + length, 64 - length, "%d%s%s%.0f ", (int)visit->round, visit->kept ? "+" : "-", visit->reason,
+             visit->sample_ns[0]);
+    return true;
+}
+
+static void visits_of_one_cell_come_kept_or_not(void **state)
+{
+    const place *here = *state;
+    tm_error error = {""};
+    tm_store *store = open_store(here->path, false);
+    new_run(store, "r1");
+    const tm_record_cell cell = {.case_id = (char *)"relu/5/f32", .backend = (char *)"torch:cpu"};
+    assert_int_equal(tm_store_put_cell(store, "r1", 3, 1, &cell, &error), TM_OK);
+    const double samples[] = {7, 8};
+    tm_store_visit visit = {.case_position = 3, .backend_position = 1, .sample_ns = samples, .samples = 2};
+    visit.reason = "canary";
+    assert_int_equal(tm_store_put_visit(store, "r1", &visit, &error), TM_OK);
+    visit.backend_position = 0; /* another cell's */
+    assert_int_equal(tm_store_put_visit(store, "r1", &visit, &error), TM_OK);
+    visit = (tm_store_visit){3, 1, 0, 0, 1, 1, 5, samples + 1, 1, true, ""};
+    assert_int_equal(tm_store_put_visit(store, "r1", &visit, &error), TM_OK);
+    int64_t in_cases = -1, in_backends = -1;
+    assert_int_equal(tm_store_find_cell(store, "r1", "relu/5/f32", "torch:cpu", &in_cases, &in_backends, &error),
+                     TM_OK);
+    assert_true(in_cases == 3 && in_backends == 1);
+    char seen[64] = "";
+    assert_int_equal(tm_store_cell_visits(store, "r1", 3, 1, note_visit, seen, &error), TM_OK);
+    assert_string_equal(seen, "0-canary7 1+8 ");
+    assert_int_equal(tm_store_find_cell(store, "r1", "relu/5/f32", "mock", &in_cases, &in_backends, &error),
+                     TM_INVALID_ARGUMENT);
+    tm_store_close(store);
+}
+
 static void runs_are_found_by_prefix(void **state)
 {
     const place *here = *state;
@@ -484,6 +521,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         AT_A_PLACE(everything_put_in_comes_out),
         AT_A_PLACE(notes_come_in_order_and_stop_when_told),
+        AT_A_PLACE(visits_of_one_cell_come_kept_or_not),
         AT_A_PLACE(runs_are_found_by_prefix),
         AT_A_PLACE(altered_schemas_are_refused),
         AT_A_PLACE(foreign_files_are_refused),

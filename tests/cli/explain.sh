@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# How a number came about: explain.sh PROGRAM LIBRARIES, where the folder holds libdouble_*.so.
+libraries=$(realpath "$2")
+source "$(dirname "$0")/common.sh" "$1"
+
+works run relu/1000 'matmul/64x64,64x64' --backends native,native+isa=portable --quick --quiet --db r.db
+works show --db r.db --explain relu/1000/f32@native
+holds out "# relu/1000/f32 on native:cpu"
+holds out "- status: OK"
+holds out "| incarnation.round "
+[ "$(grep -c '^| [0-4]\.[01].* kept |$' out)" -eq 10 ] || fail "not the ten visits of a quick run: $(cat out)"
+[ "$(grep -c '^- incarnation [0-4]: first call .* warm-up of at least 2 more calls' out)" -eq 5 ] || fail "notes: $(cat out)"
+[ "$(grep -c '; 2n executions over n: [12]\.*[0-9]* (2 is right)' out)" -eq 2 ] || fail "linearity is of one incarnation a pass"
+[ "$(grep -c 'new bytes over the same bytes written again: [01]\.' out)" -eq 1 ] || fail "rewriting is looked at once"
+holds out "- oracle in float64: pass; 1000 elements"
+holds out "- limit: "
+holds out "- QUICK: measured with --quick"
+holds out "- native:cpu+isa=portable against native:cpu: "
+holds out "    tensormark run relu/1000/f32 --backends native:cpu --quick --seed "
+! grep -qi 'nan\b' out || fail "nan in what is explained"
+
+# Beginnings of names, as long as they are the beginning of one.
+works show --db r.db --explain matmul@native:cpu+isa=portable
+holds out "# matmul/64x64,64x64/f32 on native:cpu+isa=portable"
+refused "names no backend of this run" show --db r.db --explain relu/1000/f32
+refused "names no backend of this run" show --db r.db --explain relu/1000@torch
+refused "is no case of this run" show --db r.db --explain rel@native
+refused "--format is md" show --db r.db --explain relu@native --format json
+
+# A wrong output is shown without timing, a lie about time with it.
+"$program" run matmul/64x300,300x50 --backend a=honest@"$libraries/libdouble_lost_term.so" --backends a --quick --quiet --db w.db \
+    >out 2>err
+works show --db w.db --explain matmul@a
+holds out "- status: INVALID"
+holds out "    tensormark verify matmul/64x300,300x50/f32 --backends a --seed "
+"$program" run relu/512x256 --backend b=honest@"$libraries/libdouble_lazy.so" --backends b --quick --quiet --db w.db >out 2>err
+works show --db w.db --explain relu@b
+holds out "- status: INVALID"
+holds out "The finding is about the time"
+finish
