@@ -141,6 +141,85 @@ static void this_machine(void **state)
     if (file) fclose(file);
 }
 
+/* A virtio device of the made-up machine: its features and the driver that it is bound to. */
+static void put_virtio(const char *name, const char *features, const char *driver)
+{
+    char folder[128], link[256], target[128];
+    snprintf(folder, sizeof folder, "sys/bus/virtio/devices/%s", name);
+    put(folder, "features", features);
+    snprintf(link, sizeof link, "%s/%s/driver", root, folder);
+    snprintf(target, sizeof target, "../../../../bus/virtio/drivers/%s", driver);
+    unlink(link);
+    assert_int_equal(symlink(target, link), 0);
+}
+
+static void a_made_up_machine(void **state)
+{
+    (void)state;
+    put("proc", "cpuinfo", "model name\t: Example 9000\nflags\t\t: fpu avx2 avx512f hypervisor\n");
+    put("proc", "meminfo", "MemTotal: 2097152 kB\nMemAvailable: 1048576 kB\nSwapTotal: 3072 kB\nSwapFree: 1024 kB\n");
+    put("proc", "loadavg", "1.75 0.60 0.20 2/345 6789\n");
+    put("proc/self", "cgroup", "0::/box\n");
+    put("sys/fs/cgroup/box", "cpu.max", "150000 100000\n");
+    put("sys/fs/cgroup/box", "memory.max", "1073741824\n");
+    put("sys/fs/cgroup/box", "memory.current", "805306368\n");
+    put("sys/devices/system/cpu/cpu0/cpufreq", "scaling_governor", "powersave\n");
+    put("sys/devices/system/cpu/intel_pstate", "no_turbo", "0\n");
+    put("sys/devices/system/cpu/smt", "active", "1\n");
+    put("sys/kernel/mm/transparent_hugepage", "enabled", "always madvise [never]\n");
+    put("sys/devices/system/clocksource/clocksource0", "current_clocksource", "hpet\n");
+    put("proc/driver/nvidia/gpus/0000:01:00.0", "information", "Model: \t Example GPU\n");
+    tm_machine got;
+    tm_machine_read_below(root, &got);
+    assert_string_equal(got.cpu, "Example 9000");
+    assert_string_equal(got.isa, "avx2 avx512");
+    assert_string_equal(got.governor, "powersave");
+    assert_string_equal(got.turbo, "on");
+    assert_string_equal(got.smt, "on");
+    assert_string_equal(got.huge_pages, "never");
+    assert_string_equal(got.clock_source, "hpet");
+    assert_string_equal(got.virtual_machine, "yes");
+    assert_string_equal(got.gpus, "Example GPU");
+    assert_string_equal(got.page_reporting, "none");
+    assert_string_equal(got.container, "cgroup quota 1.5 CPUs, 1024 MiB");
+    assert_true(got.load == 1.75 && got.cpu_quota == 1.5 && got.swap_bytes == 2048 * 1024);
+    assert_true(got.memory_bytes == 1073741824 && got.available_bytes == 268435456);
+}
+
+static void free_page_reporting(void **state)
+{
+    (void)state;
+    tm_machine got;
+    put_virtio("virtio0", "00000100000000000000000000000000\n", "virtio_net"); /* bit 5 of another driver */
+    tm_machine_read_below(root, &got);
+    assert_string_equal(got.page_reporting, "none");
+    put_virtio("virtio1", "01100101000000000000000000000000\n", "virtio_balloon");
+    tm_machine_read_below(root, &got);
+    assert_string_equal(got.page_reporting, "on");
+    put_virtio("virtio1", "01100001000000000000000000000000\n", "virtio_balloon");
+    tm_machine_read_below(root, &got);
+    assert_string_equal(got.page_reporting, "off");
+    put_virtio("virtio1", "01\n", "virtio_balloon");
+    tm_machine_read_below(root, &got);
+    assert_string_equal(got.page_reporting, "?");
+}
+
+static void fresh_memory(void **state)
+{
+    (void)state;
+    const tm_first_touch measured = tm_first_touch_measure(UINT64_C(48) << 20, 5);
+    assert_true(measured.bytes == 48 << 20 && measured.gbs > 0.001 && measured.gbs < 1000);
+    assert_true(measured.slowest_gbs <= measured.gbs * 1.0001);
+    assert_true(tm_first_touch_measure(UINT64_C(1) << 30, 0.001).bytes < (double)(1 << 30)); /* the time ends it */
+    const tm_advice none = tm_first_touch_advice(tm_first_touch_measure(1, 1));
+    assert_string_equal(none.finding, "unknown");
+    assert_int_equal(none.level, TM_ADVICE_OK);
+    assert_int_equal(tm_first_touch_advice((tm_first_touch){5, 4, 1e9}).level, TM_ADVICE_OK);
+    const tm_advice slow = tm_first_touch_advice((tm_first_touch){5, 0.3, 1e9});
+    assert_int_equal(slow.level, TM_ADVICE_WARNING);
+    assert_non_null(strstr(slow.finding, "slowest 16 MiB 0.30 GB/s"));
+}
+
 static const tm_advice *find(const tm_advice *list, int count, const char *subject)
 {
     for (int i = 0; i < count; i++) {
@@ -159,6 +238,7 @@ static tm_machine quiet(void)
                           .clock_source = "tsc",
                           .container = "none",
                           .virtual_machine = "no",
+                          .page_reporting = "none",
                           .cores = 8,
                           .cores_total = 8,
                           .numa_nodes = 1,
@@ -179,7 +259,10 @@ static void quiet_machine_needs_nothing(void **state)
     tm_advice list[32];
     const int count = tm_machine_advice(&machine, list, 32);
     assert_true(count >= 10);
-    for (int i = 0; i < count; i++) assert_string_equal(list[i].action, "");
+    for (int i = 0; i < count; i++) {
+        assert_string_equal(list[i].action, "");
+        assert_int_equal(list[i].level, TM_ADVICE_OK);
+    }
     assert_int_equal(tm_machine_advice(&machine, list, 3), 3);
     assert_int_equal(tm_machine_advice(&unknown, list, 32), count);
     for (int i = 0; i < count; i++) assert_string_equal(list[i].action, "");
@@ -189,8 +272,9 @@ static void quiet_machine_needs_nothing(void **state)
 static void each_trouble_has_its_advice(void **state)
 {
     (void)state;
-    static const char *const subjects[] = {"governor", "turbo", "smt",       "clock source", "huge pages",     "swap",
-                                           "memory",   "load",  "container", "numa nodes",   "virtual machine"};
+    static const char *const subjects[] = {
+        "governor", "turbo", "smt",       "clock source", "huge pages",      "swap",
+        "memory",   "load",  "container", "numa nodes",   "virtual machine", "free page reporting"};
     tm_machine machine = quiet();
     snprintf(machine.governor, sizeof machine.governor, "powersave");
     snprintf(machine.turbo, sizeof machine.turbo, "on");
@@ -198,6 +282,7 @@ static void each_trouble_has_its_advice(void **state)
     snprintf(machine.clock_source, sizeof machine.clock_source, "hpet");
     snprintf(machine.huge_pages, sizeof machine.huge_pages, "never");
     snprintf(machine.virtual_machine, sizeof machine.virtual_machine, "yes");
+    snprintf(machine.page_reporting, sizeof machine.page_reporting, "on");
     machine.swap_bytes = 1 << 20;
     machine.available_bytes = 1 << 30;
     machine.load = 0.51;
@@ -206,8 +291,11 @@ static void each_trouble_has_its_advice(void **state)
     tm_advice list[32];
     const int count = tm_machine_advice(&machine, list, 32);
     for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {
-        if (!find(list, count, subjects[i])->action[0]) fail_msg("nothing to do about %s", subjects[i]);
+        const tm_advice *one = find(list, count, subjects[i]);
+        if (!one->action[0] || one->level == TM_ADVICE_OK) fail_msg("nothing to do about %s", subjects[i]);
     }
+    assert_int_equal(find(list, count, "governor")->level, TM_ADVICE_WARNING);
+    assert_int_equal(find(list, count, "smt")->level, TM_ADVICE_ADVICE);
     assert_string_equal(find(list, count, "governor")->finding, "powersave");
     machine.cpu_quota = 2;
     tm_machine_advice(&machine, list, 32);
@@ -238,6 +326,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(version_2, make_root, remove_root),
         cmocka_unit_test_setup_teardown(version_1, make_root, remove_root),
         cmocka_unit_test_setup_teardown(no_groups, make_root, remove_root),
+        cmocka_unit_test_setup_teardown(a_made_up_machine, make_root, remove_root),
+        cmocka_unit_test_setup_teardown(free_page_reporting, make_root, remove_root),
+        cmocka_unit_test(fresh_memory),
         cmocka_unit_test_setup_teardown(heat_and_battery, make_root, remove_root),
         cmocka_unit_test(this_machine),
         cmocka_unit_test(quiet_machine_needs_nothing),
