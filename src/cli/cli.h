@@ -9,7 +9,14 @@
 #include "store/store.h"
 #include "suite/case.h"
 
-enum { TM_EXIT_OK = 0, TM_EXIT_FAILED = 1, TM_EXIT_USAGE = 2, TM_EXIT_CELLS = 3, TM_EXIT_INTERRUPTED = 130 };
+enum {
+    TM_EXIT_OK = 0,
+    TM_EXIT_FAILED = 1,
+    TM_EXIT_USAGE = 2,
+    TM_EXIT_CELLS = 3,
+    TM_EXIT_REGRESSION = 4,
+    TM_EXIT_INTERRUPTED = 130
+};
 
 #define TM_COMMAND(name, arguments, summary) int tm_cmd_##name(const tm_options *options);
 #include "cli/commands.def"

@@ -1,6 +1,7 @@
 /* tensormark run: choose cases and backends, measure, show the record. Everything shown is read back from the database,
  * so that `show` tells the same. */
 #include "cli/cli.h"
+#include "cli/gate.h"
 #include "cli/progress.h"
 #include "report/format.h"
 #include "run/run.h"
@@ -39,6 +40,7 @@ typedef struct invocation {
     tm_text command;
     char database[4096];
     char resume[64];
+    tm_record *baseline; /* of --baseline */
 } invocation;
 
 static void free_invocation(invocation *one)
@@ -46,6 +48,7 @@ static void free_invocation(invocation *one)
     tm_case_list_free(&one->cases);
     free(one->backends);
     tm_text_free(&one->command);
+    tm_record_free(one->baseline);
 }
 
 static void add_value(const char *name, const char *value, tm_text *into)
@@ -73,6 +76,7 @@ static void describe_option(const tm_option *option, const void *field, tm_text 
         break;
     case TM_KIND_REAL:
     case TM_KIND_SECONDS:
+    case TM_KIND_PERCENT:
         snprintf(number, sizeof number, "%g", *(const double *)field);
         if (*(const double *)field >= 0) add_value(option->name, number, into);
         break;
@@ -179,6 +183,8 @@ static int prepare(const tm_options *options, invocation *one, tm_run_options *r
     run->command = one->command.data;
     run->keep_cache = true;
     run->cancel = &cancelled;
+    if (result == TM_EXIT_OK && !tm_cli_check_ci(options)) result = TM_EXIT_USAGE;
+    if (result == TM_EXIT_OK) result = tm_cli_gate_check(options, run, &one->baseline);
     return result;
 }
 
@@ -192,7 +198,28 @@ static int dry_run(const tm_options *options, tm_run_options *run)
     return result;
 }
 
-static int measure(const tm_options *options, tm_run_options *run)
+/* The record in the form that was asked for, the gate's answer, and the files for CI. */
+static int report(const tm_options *options, const tm_run_options *run, const char *id, const tm_record *baseline,
+                  bool complete)
+{
+    const bool gated = complete && tm_cli_has_gate(options);
+    tm_record *record = NULL;
+    tm_gate gate = {0};
+    int result = tm_cli_load(run->database, id, options->samples || gated, &record);
+    if (result == TM_EXIT_OK) result = tm_cli_show(options, record);
+    if (result == TM_EXIT_OK) {
+        const int found = gated ? tm_cli_gate(options, run, record, baseline, &gate) : TM_EXIT_OK;
+        const bool answered = found == TM_EXIT_OK || found == TM_EXIT_REGRESSION || found == TM_EXIT_CELLS;
+        result = found != TM_EXIT_OK ? found : tm_report_exit_status(record, options->strict);
+        const int written = tm_cli_write_ci(options, record, gated && answered ? &gate : NULL);
+        if (written != TM_EXIT_OK) result = written;
+    }
+    tm_gate_free(&gate);
+    tm_record_free(record);
+    return result;
+}
+
+static int measure(const tm_options *options, tm_run_options *run, const tm_record *baseline)
 {
     tm_progress progress = tm_progress_new(options);
     run->events = tm_progress_events(&progress);
@@ -201,14 +228,9 @@ static int measure(const tm_options *options, tm_run_options *run)
     catch_signals();
     const tm_run_end end = tm_run_execute(run, id, sizeof id, &error);
     tm_progress_end(&progress);
-    tm_record *record = NULL;
     int result = TM_EXIT_FAILED;
     if (end == TM_RUN_FAILED) tm_cli_complain(TM_EXIT_FAILED, "%s", error.message);
-    if (*id && tm_cli_load(run->database, id, options->samples, &record) == TM_EXIT_OK) {
-        result = tm_cli_show(options, record);
-        if (result == TM_EXIT_OK) result = tm_report_exit_status(record, options->strict);
-    }
-    tm_record_free(record);
+    if (*id) result = report(options, run, id, baseline, end == TM_RUN_COMPLETE);
     if (end == TM_RUN_FAILED) return TM_EXIT_FAILED;
     if (end == TM_RUN_INTERRUPTED) {
         tm_text again = {0};
@@ -240,7 +262,7 @@ int tm_cmd_run(const tm_options *options)
         result = dry_run(options, &run);
     } else if (result == TM_EXIT_OK) {
         result = check_database(one.database);
-        if (result == TM_EXIT_OK) result = measure(options, &run);
+        if (result == TM_EXIT_OK) result = measure(options, &run, one.baseline);
     }
     free_invocation(&one);
     return result;

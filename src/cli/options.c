@@ -159,6 +159,11 @@ static tm_status store(const tm_option *option, const char *source, const char *
         const bool good = tm_parse_duration(value, seconds) && *seconds > 0;
         return good ? TM_OK : bad_value(source, value, "a time such as 90s, 10m or 1h", error);
     }
+    case TM_KIND_PERCENT: {
+        double *percent = field;
+        const bool good = tm_parse_real(value, percent) && *percent >= 0 && *percent <= 1000;
+        return good ? TM_OK : bad_value(source, value, "a number of percent from 0 to 1000", error);
+    }
     case TM_KIND_NUMBER: {
         struct tm_number *number = field;
         number->given = true;
@@ -261,7 +266,7 @@ static tm_status read_word(tm_command command, int argc, char *const *argv, int 
 
 tm_status tm_options_parse(tm_command command, int argc, char *const *argv, tm_options *into, tm_error *error)
 {
-    *into = (tm_options){.budget = -1, .cooldown = -1};
+    *into = (tm_options){.budget = -1, .cooldown = -1, .fail_on_regression = -1};
     tm_status status = read_environment(command, into, error);
     const bool quick = into->quick, full = into->full;
     into->quick = into->full = false;

@@ -23,7 +23,8 @@ typedef struct tm_words {
     int count;
 } tm_words;
 
-/* What each kind of option becomes. TEXT, CHOICE and MAYBE are NULL when not given, SECONDS and REAL negative. */
+/* What each kind of option becomes. TEXT, CHOICE and MAYBE are NULL when not given, SECONDS, REAL and
+ * PERCENT negative. */
 #define TM_VALUE_FLAG    bool
 #define TM_VALUE_TEXT    const char *
 #define TM_VALUE_CHOICE  const char *
@@ -31,6 +32,7 @@ typedef struct tm_words {
 #define TM_VALUE_MANY    tm_words
 #define TM_VALUE_REAL    double
 #define TM_VALUE_SECONDS double
+#define TM_VALUE_PERCENT double
 #define TM_VALUE_NUMBER  struct tm_number
 
 struct tm_number {
@@ -53,6 +55,7 @@ typedef enum tm_option_kind {
     TM_KIND_MANY,
     TM_KIND_REAL,
     TM_KIND_SECONDS,
+    TM_KIND_PERCENT,
     TM_KIND_NUMBER
 } tm_option_kind;
 

@@ -418,7 +418,7 @@ static void add_repeat(const tm_record *record, tm_text *into)
     }
     tm_report_repeat(record, "CASE", tm_report_text(backends.data), &command);
     tm_text_add(into, "\nTo measure one row again: ");
-    tm_text_add_visible(into, tm_report_text(command.data));
+    tm_markdown_add(into, tm_report_text(command.data));
     tm_text_add(into, "\n");
     tm_text_free(&backends);
     tm_text_free(&command);

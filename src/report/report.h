@@ -3,7 +3,7 @@
 #define TM_REPORT_REPORT_H
 
 #include "base/text.h"
-#include "store/comparison.h"
+#include "store/gate.h"
 
 typedef struct tm_report_style {
     bool color;       /* ANSI colours */
@@ -27,6 +27,10 @@ void tm_report_efficiency(const tm_record *record, const tm_report_style *style,
 void tm_report_compare_markdown(const tm_comparison *all, const tm_report_style *style, tm_text *into);
 void tm_report_compare_csv(const tm_comparison *all, tm_text *into);
 void tm_report_compare_json(const tm_comparison *all, tm_text *into); /* tensormark.compare/1 */
+
+/* For CI: a test case per cell in JUnit's XML; a page of markdown with the gate's answer first. `gate` may be NULL. */
+void tm_report_junit(const tm_record *record, const tm_gate *gate, tm_text *into);
+void tm_report_summary(const tm_record *record, const tm_gate *gate, tm_text *into);
 
 /* One row of the detailed table, for showing cells as they come; `header` gives the lines above the first. */
 void tm_report_row_header(const tm_record *record, const tm_report_style *style, tm_text *into);

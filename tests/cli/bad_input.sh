@@ -51,6 +51,14 @@ refused "compare: --format is md, csv or json" compare a b --format jsonl
 refused "no results there yet" compare a b
 refused "'compare' has no option --quick" compare a b --quick
 refused "no results there yet" run --resume
+refused "--baseline goes with --fail-on-regression" run relu/100 --backends native --baseline x
+refused "no results there yet" run relu/100 --backends native --fail-on-regression 5 --baseline x
+refused "needs --baseline RUN, or another build" run relu/100 --backends native --fail-on-regression 5
+refused "'-1' is not a number of percent" run --fail-on-regression -1
+refused "'1001' is not a number of percent" run --fail-on-regression=1001
+refused "--junit: nowhere/j.xml: No such file" run relu/100 --backends native --junit nowhere/j.xml
+refused "--summary: nowhere/s.md: No such file" run relu/100 --backends native --summary nowhere/s.md
+refused "is no shared library" run relu/100 --backend old=native@/etc/passwd --backends old
 refused "from the run itself" run --resume --seed 3
 refused "no kernel's name matches" run kernels '^nothing'
 refused "run kernels: '('" run kernels '('

@@ -11,7 +11,7 @@ for command in run list show compare verify limits doctor help; do
     "$program" help "$command" | cmp -s - "$command.help" || fail "help $command differs from $command --help"
 done
 for option in --backends --backend --base --torch --filter --exclude --quick --full --budget --threads --dtype --seed \
-    --cooldown --resume --dry-run --samples --format --output --db --strict --color --quiet --verbose; do
+    --cooldown --resume --dry-run --samples --format --output --db --strict --fail-on-regression --baseline --junit --summary --color --quiet --verbose; do
     holds run.help "$option"
 done
 ! grep -q -- --dump run.help || fail "run --help shows an option of verify"

@@ -3,6 +3,7 @@
 #include "measure/stats.h"
 #include "measure/verdict.h"
 #include "run/compare.h"
+#include "store/gate.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -120,6 +121,20 @@ static void separate_runs_are_judged_with_care(void **state)
     WITHIN("equal runs that are 2 % apart as such, false verdicts, %", 100 * campaign(0.01, 0.02, 0).wrong, 0, 0.8);
     WITHIN("8 % between runs, processes 1 % apart, found, %", 100 * campaign(0.01, 0, 0.08).found, 80, 100);
     WITHIN("30 % between runs, processes 5 % apart, found, %", 100 * campaign(0.05, 0, 0.30).found, 95, 100);
+}
+
+/* Slower by 30 % with an interval from 20 to 40 %: more than 19 % is certain, more than 21 % is not. */
+static void the_near_end_decides(void **state)
+{
+    (void)state;
+    tm_compared row = {.ratio = 1 / 1.3, .ci_low = 1 / 1.4, .ci_high = 1 / 1.2};
+    CLOSE(tm_slowdown(row.ratio), 0.3, 1e-12);
+    assert_true(tm_is_slower_than(&row, 0.19));
+    assert_false(tm_is_slower_than(&row, 0.21) || tm_is_slower_than(&row, 0.29));
+    row.ci_low = row.ci_high = NAN;
+    assert_false(tm_is_slower_than(&row, 0.05));
+    row = (tm_compared){.ratio = 1.3, .ci_low = 1.2, .ci_high = 1.4};
+    assert_false(tm_is_slower_than(&row, 0));
 }
 
 /* --- records --- */
@@ -286,6 +301,7 @@ int main(void)
         cmocka_unit_test(two_samples),
         cmocka_unit_test(levels_are_medians_of_medians),
         cmocka_unit_test(separate_runs_are_judged_with_care),
+        cmocka_unit_test(the_near_end_decides),
         cmocka_unit_test(runs_are_compared_by_namesakes),
         cmocka_unit_test(other_machines_are_not_judged),
         cmocka_unit_test(backends_of_one_run_are_paired),

@@ -1,0 +1,34 @@
+/* What `--fail-on-regression` found: which cells seemed to be slower than allowed, and what became of each when it was
+ * measured again. */
+#ifndef TM_STORE_GATE_H
+#define TM_STORE_GATE_H
+
+#include "store/comparison.h"
+
+typedef struct tm_regression {
+    char *case_id, *backend;
+    bool confirmed;     /* slower than allowed when measured again as well: the gate fails */
+    char sentence[640]; /* what was found */
+} tm_regression;
+
+typedef struct tm_gate {
+    double allowed;            /* a slowdown up to this share: 0.05 is 5 % */
+    char against[160];         /* "in run 2026...", or a backend of the same run */
+    tm_comparison *comparison; /* before anything was measured again; points into records that outlive the gate */
+    tm_regression *items;
+    int64_t count, confirmed;
+} tm_gate;
+
+/* By how much longer the other takes: 0.3 is 30 %; NaN for a ratio that is not known. */
+double tm_slowdown(double ratio);
+
+/* Is the other slower by more than `allowed` beyond doubt: is the near end of the interval? False where there is none.
+ */
+bool tm_is_slower_than(const tm_compared *row, double allowed);
+
+/* The finding about a cell, NULL for none. `gate` may be NULL. */
+const tm_regression *tm_gate_find(const tm_gate *gate, const char *case_id, const char *backend);
+
+void tm_gate_free(const tm_gate *gate); /* what it holds */
+
+#endif
