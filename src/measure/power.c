@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -53,4 +54,37 @@ bool tm_on_battery(const char *sys)
     }
     closedir(folder);
     return emptied;
+}
+
+/* A figure of a package's counter: "energy_uj", or "max_energy_range_uj", where it begins anew. */
+static bool package_figure(const char *sys, int package, const char *name, uint64_t *into)
+{
+    char path[512], line[32];
+    snprintf(path, sizeof path, "%s/class/powercap/intel-rapl:%d/%s", sys, package, name);
+    return read_line(path, line, sizeof line) && sscanf(line, "%" SCNu64, into) == 1;
+}
+
+void tm_energy_read(const char *sys, tm_energy *into)
+{
+    into->packages = 0;
+    while (into->packages < TM_MOST_PACKAGES &&
+           package_figure(sys, into->packages, "energy_uj", &into->microjoules[into->packages])) {
+        into->packages++;
+    }
+}
+
+double tm_energy_since(const char *sys, const tm_energy *then)
+{
+    tm_energy now;
+    if (then->packages == 0) return NAN;
+    tm_energy_read(sys, &now);
+    if (now.packages != then->packages) return NAN;
+    double sum = 0;
+    for (int package = 0; package < now.packages; package++) {
+        uint64_t range = 0;
+        const bool wrapped = now.microjoules[package] < then->microjoules[package];
+        if (wrapped && !package_figure(sys, package, "max_energy_range_uj", &range)) return NAN;
+        sum += (double)range + (double)now.microjoules[package] - (double)then->microjoules[package];
+    }
+    return sum * 1e-6;
 }

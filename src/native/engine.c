@@ -4,6 +4,7 @@
 #include "native/native.h"
 
 #include "base/dtype.h"
+#include "base/resident.h"
 #include "native/import.h"
 #include "native/isa.h"
 #include "native/plan.h"
@@ -20,7 +21,7 @@ struct tm_session {
     size_t offset;
     bool fuse;
     tm_arena spare;                   /* of the last program that was unbound */
-    uint64_t arena_bytes, peak_bytes; /* of all programs together */
+    uint64_t arena_bytes, idle_bytes; /* of all programs together: in use, and kept beside that */
 };
 
 struct tm_program {
@@ -152,7 +153,10 @@ static tm_status engine_supports(tm_session *session, const tm_graph *foreign, t
 static void release(tm_program *program)
 {
     tm_session *session = program->session;
-    if (program->placed) session->arena_bytes -= tm_plan_bytes(program->plan);
+    if (program->placed) {
+        session->arena_bytes -= tm_plan_bytes(program->plan);
+        session->idle_bytes -= tm_plan_idle_bytes(program->plan);
+    }
     program->placed = false;
     tm_plan_release(program->plan);
     memset(program->bound, 0, (size_t)program->slots * (size_t)program->graph->inputs * sizeof *program->bound);
@@ -219,7 +223,7 @@ static tm_status place(tm_program *program, tm_error *error)
     tm_session *session = program->session;
     program->placed = true;
     session->arena_bytes += tm_plan_bytes(program->plan);
-    if (session->arena_bytes > session->peak_bytes) session->peak_bytes = session->arena_bytes;
+    session->idle_bytes += tm_plan_idle_bytes(program->plan);
     return TM_OK;
 }
 
@@ -347,25 +351,13 @@ static tm_status engine_read(tm_program *program, int32_t output, size_t offset,
     return TM_OK;
 }
 
-/* The process's peak as the kernel counted it; 0 where it does not tell. */
-static uint64_t peak_resident_bytes(void)
-{
-    FILE *file = fopen("/proc/self/status", "re");
-    if (file == NULL) return 0;
-    char line[256];
-    unsigned long long kib = 0;
-    while (fgets(line, sizeof line, file) != NULL) {
-        if (sscanf(line, "VmHWM: %llu kB", &kib) == 1) break;
-    }
-    fclose(file);
-    return (uint64_t)kib * 1024;
-}
-
+/* The peak as the kernel counted it, less the pages that are only kept for a later program. */
 static tm_status engine_memory(tm_session *session, uint64_t *host_bytes, uint64_t *device_bytes, tm_error *error)
 {
     (void)error;
-    const uint64_t resident = peak_resident_bytes();
-    *host_bytes = resident > session->peak_bytes ? resident : session->peak_bytes;
+    const uint64_t peak = tm_resident_peak(0), kept = session->idle_bytes + session->spare.touched;
+    const uint64_t resident = peak > kept ? peak - kept : 0;
+    *host_bytes = resident > session->arena_bytes ? resident : session->arena_bytes;
     *device_bytes = 0;
     return TM_OK;
 }

@@ -77,6 +77,9 @@ tm_status tm_plan_new(const tm_graph *graph, const tm_kernels *kernels, tm_pool 
                       tm_plan **into, tm_error *error);
 void tm_plan_free(tm_plan *plan);
 
+/* Pages of its arena that the plan does not need: an earlier one did. 0 before tm_plan_place. */
+size_t tm_plan_idle_bytes(const tm_plan *plan);
+
 /* From now on the plan's memory comes from, and goes back to, `spare` where it fits (see arena.h). */
 void tm_plan_share_memory(tm_plan *plan, tm_arena *spare);
 

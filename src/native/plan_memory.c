@@ -93,6 +93,11 @@ void tm_plan_release(tm_plan *plan)
         tm_arena_free(&plan->arena);
 }
 
+size_t tm_plan_idle_bytes(const tm_plan *plan)
+{
+    return plan->arena.touched > plan->total_bytes ? plan->arena.touched - plan->total_bytes : 0;
+}
+
 void tm_plan_share_memory(tm_plan *plan, tm_arena *spare)
 {
     plan->spare = spare;

@@ -210,6 +210,24 @@ static void add_limits(const tm_explained *explained, tm_text *into)
     tm_report_limits(explained->record, into);
 }
 
+static void add_bytes(const char *before, int64_t bytes, tm_text *into)
+{
+    add_figure(before, " MB", bytes > 0 ? (double)bytes / 1e6 : (double)NAN, into);
+}
+
+static void add_cost(const tm_explained *explained, tm_text *into)
+{
+    const tm_record_cell *cell = explained->cell;
+    json_t *metrics = json_loads(tm_report_text(cell->metrics), 0, NULL);
+    tm_text_add(into, "\n## Memory and energy\n\n");
+    add_bytes("- peak on the host: ", cell->peak_host_bytes, into);
+    add_bytes("; on the device: ", cell->peak_device_bytes, into);
+    add_figure("\n- energy of one execution, all that ran on the processor counted: ", " J",
+               member(metrics, "energy_j"), into);
+    tm_text_add(into, "\n");
+    json_decref(metrics);
+}
+
 static void add_labels(const tm_explained *explained, tm_text *into)
 {
     tm_text_add(into, "\n## Labels\n\n");
@@ -292,6 +310,7 @@ void tm_report_explain(const tm_explained *explained, tm_text *into)
     add_preparation(explained, into);
     add_checks(explained, into);
     add_limits(explained, into);
+    add_cost(explained, into);
     add_labels(explained, into);
     add_verdict(explained, into);
     add_reproduction(explained, into);

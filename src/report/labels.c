@@ -15,6 +15,7 @@ static const struct {
     {"LOWACC", "less accurate than asked for, but nothing lost; shown, not ranked"},
     {"RACY", "rows of the result are put together from several candidates for the same place"},
     {"NOT-FIRST", "among equal maxima another than the first was chosen"},
+    {"PEAK=WORKER", "the system does not let the peak of memory be counted per case; it is that of the worker's life"},
     {"A8", "the backend quantises activations to 8 bits"},
     {"ACC=f16", "the backend adds in float16, and is judged so"},
     {"ACC=bf16", "the backend adds in bfloat16, and is judged so"},

@@ -151,6 +151,7 @@ static tm_outcome make_ready(tm_run *run, tm_seat *seat, tm_cell *cell, tm_case_
                                    .gpu = is_gpu(&run->options->backends[seat->backend])};
     tm_outcome outcome = tm_worker_compile(seat->worker, data->one->graph, data->slots, &check->declared);
     cell->declared = check->declared;
+    if (outcome.status == TM_CELL_OK && !tm_worker_reset_peak(seat->worker)) cell->peak_of_worker = true;
     if (outcome.status == TM_CELL_OK) outcome = tm_cell_bind(seat->worker, data, -1);
     begun_ns = tm_run_spend(run, TM_PHASE_BINDING, begun_ns);
     if (outcome.status == TM_CELL_OK) outcome = tm_cell_first_calls(seat->worker, data, check, &first_call_ns);

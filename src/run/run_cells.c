@@ -82,6 +82,7 @@ static bool shape_labels(const tm_run *run, const tm_cell *cell, const tm_summar
     add_label(labels, cell->check.grade == TM_GRADE_LOWACC, "LOWACC");
     add_label(labels, cell->check.labels & TM_LABEL_RACY, "RACY");
     add_label(labels, cell->check.labels & TM_LABEL_NOT_FIRST, "NOT-FIRST");
+    add_label(labels, cell->peak_of_worker, "PEAK=WORKER");
     add_label(labels, cell->declared.quantises_activations, "A8");
     add_label(labels, cell->declared.accumulator == TM_F16, "ACC=f16");
     add_label(labels, cell->declared.accumulator == TM_BF16, "ACC=bf16");
@@ -116,6 +117,16 @@ static void fill_times(tm_record_cell *row, const tm_cell *cell, const tm_summar
     row->limit_ns = bound->limit_ns;
     row->floor_ns = bound->floor_ns;
     row->efficiency = row->median_ns > 0 ? bound->limit_ns / row->median_ns : NAN;
+}
+
+/* Mean power of the packages during the cell's visits times its time: what else ran in them counts too. Nothing where
+ * it is not known. */
+static tm_status fill_metrics(tm_record_cell *row, const tm_cell *cell, tm_error *error)
+{
+    const double joules = cell->energy_j / cell->measured_ns * row->median_ns;
+    char text[64] = "{}";
+    if (isfinite(joules) && joules > 0) snprintf(text, sizeof text, "{\"energy_j\":%.6g}", joules);
+    return row->metrics && strcmp(text, "{}") == 0 ? TM_OK : replace(&row->metrics, text, error);
 }
 
 static void fill_check(tm_record_cell *row, const tm_cell *cell)
@@ -166,7 +177,7 @@ tm_status tm_run_refresh_cell(tm_run *run, int64_t case_position, int32_t backen
     if (status == TM_OK) status = replace(&row->probe, probe, error);
     if (status == TM_OK) status = replace(&row->limit_basis, bound.basis ? bound.basis : "", error);
     if (status == TM_OK) status = replace(&row->labels, labels.data, error);
-    if (status == TM_OK && !row->metrics) status = replace(&row->metrics, "{}", error);
+    if (status == TM_OK) status = fill_metrics(row, cell, error);
     tm_text_free(&labels);
     return status;
 }

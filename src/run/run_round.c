@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "measure/power.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -87,9 +88,17 @@ static tm_outcome timed_visit(case_rounds *rounds, tm_seat *seat, bool last_roun
                                       .capacity = MOST_SAMPLES,
                                       .settle = last_round && seat->incarnation == 0,
                                       .hold_slot = tm_case_holds_slot(rounds->data->one, run->limits[0].llc_bytes)};
+    tm_energy energy;
+    tm_energy_read("/sys", &energy);
     outcome = tm_worker_visit(seat->worker, seat->batch, &rule, rounds->data->output_bytes, fmax(10.0, 10 * expected_s),
                               &result->visit);
-    begun_ns = tm_run_spend(run, TM_PHASE_SAMPLING, begun_ns);
+    const double joules = tm_energy_since("/sys", &energy), end_ns = tm_run_spend(run, TM_PHASE_SAMPLING, begun_ns);
+    if (isfinite(joules)) {
+        tm_cell *cell = tm_run_cell(run, rounds->position, seat->backend);
+        cell->energy_j += joules;
+        cell->measured_ns += end_ns - begun_ns;
+    }
+    begun_ns = end_ns;
     if (outcome.status != TM_CELL_OK) return outcome;
     if (tm_run_was_throttled(run) && !result->visit.disturbed) result->visit.disturbed = "throttling";
     if (result->visit.late) outcome = tm_cell_late();

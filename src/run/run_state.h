@@ -40,6 +40,8 @@ typedef struct tm_cell {
     bool probe_exists, probe_done, probe_passed;
     tm_declared declared;
     uint64_t peak_host, peak_device;
+    bool peak_of_worker;          /* of some worker only the peak since its start could be had */
+    double energy_j, measured_ns; /* of the processor packages during visits, and how long these were */
 } tm_cell;
 
 /* What was found out about a program before its first visit: kept as the cell's note, see run_note.c. */

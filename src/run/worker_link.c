@@ -3,6 +3,7 @@
  * sequence, a bad frame, values that cannot be) ends the worker: after that, nothing it said is used. */
 #include "run/worker_link.h"
 #include "base/clock.h"
+#include "base/resident.h"
 #include "run/protocol.h"
 #include "run/scratch.h"
 #include "run/spawn.h"
@@ -473,12 +474,18 @@ tm_outcome tm_worker_visit(tm_worker *worker, int64_t batch, const tm_visit_rule
     return outcome;
 }
 
+bool tm_worker_reset_peak(tm_worker *worker)
+{
+    return tm_resident_reset(worker->process.pid);
+}
+
 tm_outcome tm_worker_memory(tm_worker *worker, uint64_t *host_bytes, uint64_t *device_bytes)
 {
     const tm_request request = {.type = TM_MESSAGE_MEMORY};
     tm_answer answer;
     const tm_outcome outcome = ask(worker, &request, least_timeout_s, &answer);
-    *host_bytes = answer.host_bytes;
+    const bool told = outcome.lost || answer.host_bytes > 0;
+    *host_bytes = told ? answer.host_bytes : tm_resident_peak(worker->process.pid);
     *device_bytes = answer.device_bytes;
     return outcome;
 }

@@ -119,6 +119,9 @@ typedef struct tm_visit_result {
 tm_outcome tm_worker_visit(tm_worker *worker, int64_t batch, const tm_visit_rule *rule, size_t output_bytes,
                            double timeout_s, tm_visit_result *into);
 
+/* Peaks since tm_worker_reset_peak, or since the start where that is not allowed (then it returns false). Of the host
+ * it is the backend's own word, else the system's: docs/record.md says what counts. */
+bool tm_worker_reset_peak(tm_worker *worker);
 tm_outcome tm_worker_memory(tm_worker *worker, uint64_t *host_bytes, uint64_t *device_bytes);
 
 /* Entry point of the worker process: `tensormark worker ...`, not shown in help. */

@@ -14,10 +14,21 @@ holds out "| incarnation.round "
 [ "$(grep -c 'new bytes over the same bytes written again: [01]\.' out)" -eq 1 ] || fail "rewriting is looked at once"
 holds out "- oracle in float64: pass; 1000 elements"
 holds out "- limit: "
+grep -qE '^- peak on the host: [0-9.]+ MB' out || fail "no peak of memory"
 holds out "- QUICK: measured with --quick"
 holds out "- native:cpu+isa=portable against native:cpu: "
 holds out "    tensormark run relu/1000/f32 --backends native:cpu --quick --seed "
 ! grep -qi 'nan\b' out || fail "nan in what is explained"
+
+# The peak is the case's own, whatever the worker did before.
+works run softmax/2000x4001 relu/1000 --backends native --quick --quiet --db p.db --format json
+python3 - out <<'END' || fail "peaks of memory"
+import json, sys
+large, small = json.load(open(sys.argv[1]))["cells"]
+assert large["peak_host_bytes"] > 2 * 2000 * 4001 * 4, large
+assert "PEAK=WORKER" in small["labels"] or small["peak_host_bytes"] < 2000 * 4001 * 4, small
+assert "energy_j" not in large["metrics"] or large["metrics"]["energy_j"] > 0, large
+END
 
 # Beginnings of names, as long as they are the beginning of one.
 works show --db r.db --explain matmul@native:cpu+isa=portable
