@@ -1,6 +1,7 @@
 /* tensormark doctor: what was found here, what makes numbers noisy, and what to do about it. Everything is gathered
  * first; the two forms only render. */
 #include "cli/cli.h"
+#include "measure/gpu_clocks.h"
 #include "measure/machine.h"
 
 #include <jansson.h>
@@ -9,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MOST_ADVICE = 64, MOST_FACTS = 16, FACT = 320 };
+enum { MOST_ADVICE = 64, MOST_GPUS = 16, MOST_FACTS = 16, FACT = 320 };
 
 static const double first_touch_s = 0.5;
 static const uint64_t first_touch_bytes = UINT64_C(512) << 20;
@@ -56,6 +57,21 @@ static void gather_facts(doctor *found)
 static void add_advice(doctor *found, const tm_advice *advice)
 {
     if (found->advice_count < MOST_ADVICE) found->advice[found->advice_count++] = *advice;
+}
+
+static void gather_gpus(doctor *found)
+{
+    tm_gpu_clock clocks[MOST_GPUS];
+    const int count = tm_gpu_clocks_read("libnvidia-ml.so.1", clocks, MOST_GPUS);
+    for (int i = 0; i < count; i++) {
+        tm_advice advice = tm_gpu_clock_advice(&clocks[i]);
+        snprintf(advice.subject, sizeof advice.subject, "clock of GPU %d", i);
+        add_advice(found, &advice);
+    }
+    if (count > 0) return;
+    tm_advice none = {.level = TM_ADVICE_OK, .subject = "GPU clocks"};
+    snprintf(none.finding, sizeof none.finding, count < 0 ? "unknown: no NVIDIA management library" : "no NVIDIA GPU");
+    add_advice(found, &none);
 }
 
 /* A framework that is missing makes no number wrong, but there is one column less. */
@@ -122,6 +138,7 @@ static void gather(const tm_options *options, doctor *found)
     const tm_advice fresh = tm_first_touch_advice(
         tm_first_touch_measure(half < first_touch_bytes ? half : first_touch_bytes, first_touch_s));
     add_advice(found, &fresh);
+    gather_gpus(found);
     gather_backends(found);
     gather_results(options, &found->results);
 }

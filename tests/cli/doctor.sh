@@ -7,7 +7,7 @@ holds out "# This machine"
 holds out "# Findings"
 holds out "none.db: not there yet"
 for subject in governor turbo smt "clock source" "huge pages" swap memory "numa nodes" load container "virtual machine" \
-    "free page reporting" "fresh memory" "backend native" "backend torch"; do
+    "free page reporting" "fresh memory" "(GPU clocks|clock of GPU 0)" "backend native" "backend torch"; do
     grep -qE "^- (OK|ADVICE|WARNING) $subject: ." out || fail "nothing on $subject: $(cat out)"
 done
 [ "$(grep -cE '^- (ADVICE|WARNING)' out)" -eq "$(grep -c '^  do: .' out)" ] || fail "a finding says not what to do"

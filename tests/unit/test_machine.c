@@ -3,10 +3,12 @@
 
 #include "base/file.h"
 #include "measure/cgroup.h"
+#include "measure/gpu_clocks.h"
 #include "measure/power.h"
 
 #include <ftw.h>
 #include <inttypes.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -320,6 +322,45 @@ static void heat_and_battery(void **state)
     assert_true(tm_on_battery(root));
 }
 
+static void clocks_of_gpus(void **state)
+{
+    (void)state;
+    tm_gpu_clock got[4];
+    assert_int_equal(tm_gpu_clocks_read("/nonexistent/libnvidia-ml.so.1", got, 4), -1);
+    assert_int_equal(tm_gpu_clocks_read("libm.so.6", got, 4), -1); /* another library */
+    assert_int_equal(tm_gpu_clocks_read(FAKE_NVML, got, 1), 1);
+    assert_int_equal(tm_gpu_clocks_read(FAKE_NVML, got, 4), 2);
+    assert_string_equal(got[0].name, "Example 0");
+    assert_true(got[0].mhz == 1200 && got[0].most_mhz == 1980 && got[0].power_limit_w == 350 && got[0].slowed);
+    assert_true(got[1].mhz == 0 && got[1].most_mhz == 1980 && got[1].power_limit_w == 0 && !got[1].slowed);
+    const tm_advice hot = tm_gpu_clock_advice(&got[0]);
+    assert_int_equal(hot.level, TM_ADVICE_WARNING);
+    assert_string_equal(hot.finding, "Example 0: 1200 of 1980 MHz now, power limit 350 W, slowed by heat or power");
+    const tm_advice idle = tm_gpu_clock_advice(&got[1]);
+    assert_int_equal(idle.level, TM_ADVICE_ADVICE);
+    assert_string_equal(idle.finding, "Example 1: ? of 1980 MHz now, power limit ? W");
+}
+
+static void energy(void **state)
+{
+    (void)state;
+    tm_energy then;
+    tm_energy_read(root, &then);
+    assert_true(then.packages == 0 && isnan(tm_energy_since(root, &then))); /* not known is not 0 */
+    put("class/powercap/intel-rapl:0", "energy_uj", "1000000\n");
+    put("class/powercap/intel-rapl:0:0", "energy_uj", "77\n"); /* a part of the package */
+    put("class/powercap/intel-rapl:1", "energy_uj", "9000000\n");
+    tm_energy_read(root, &then);
+    assert_int_equal(then.packages, 2);
+    put("class/powercap/intel-rapl:0", "energy_uj", "3500000\n");
+    put("class/powercap/intel-rapl:1", "energy_uj", "500000\n"); /* began anew */
+    assert_true(isnan(tm_energy_since(root, &then)));
+    put("class/powercap/intel-rapl:1", "max_energy_range_uj", "10000000\n");
+    assert_true(fabs(tm_energy_since(root, &then) - 4.0) < 1e-9);
+    put("class/powercap/intel-rapl:2", "energy_uj", "1\n");
+    assert_true(isnan(tm_energy_since(root, &then)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -329,6 +370,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_made_up_machine, make_root, remove_root),
         cmocka_unit_test_setup_teardown(free_page_reporting, make_root, remove_root),
         cmocka_unit_test(fresh_memory),
+        cmocka_unit_test(clocks_of_gpus),
+        cmocka_unit_test_setup_teardown(energy, make_root, remove_root),
         cmocka_unit_test_setup_teardown(heat_and_battery, make_root, remove_root),
         cmocka_unit_test(this_machine),
         cmocka_unit_test(quiet_machine_needs_nothing),
