@@ -66,7 +66,7 @@ works list backends
 holds out "native:cpu"
 "$program" list runs >out 2>err || fail "list runs without a database"
 works doctor
-holds out "# Backends"
+holds out "# Findings"
 holds out "not there yet"
 works run --dry-run relu/100 --backends native
 holds out "relu/100/f32"
