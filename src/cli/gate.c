@@ -241,7 +241,7 @@ static bool conclude(tm_gate *gate, tm_regression *item, const tm_compared *row)
 {
     const tm_compared *first = find_row(gate->comparison, item);
     const double before = 100 * tm_slowdown(first->ratio), allowed = 100 * gate->allowed;
-    if (!row || !isfinite(row->ratio)) {
+    if (!row || !isfinite(row->ratio) || !isfinite(row->ci_high)) {
         snprintf(item->sentence, sizeof item->sentence,
                  "seems to take %.1f %% longer than %.200s, but could not be measured again: %s: %.200s", before,
                  gate->against, row ? tm_cell_status_name(row->other->status) : "no result",

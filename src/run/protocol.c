@@ -167,6 +167,7 @@ static void request_fields(wire *w, tm_request *r)
         wire_real(w, &r->first_call_ns);
         wire_bool(w, &r->gpu);
         wire_bool(w, &r->linearity);
+        wire_bool(w, &r->hold_slot);
         break;
     case TM_MESSAGE_VISIT:
         wire_i64(w, &r->batch);

@@ -63,6 +63,8 @@ typedef struct tm_request {
     /* BIND, CALL, READ, HASH_*, VISIT, REWRITE (where two sets of inputs lie, and how far apart) */
     int32_t slot, input;
     uint64_t offset, bytes;
+    /* CALIBRATE, VISIT */
+    bool hold_slot;
     /* CALIBRATE */
     double first_call_ns;
     bool gpu, linearity;
@@ -73,7 +75,6 @@ typedef struct tm_request {
     tm_visit_rule rule;
     int32_t capacity;
     bool settle;
-    bool hold_slot;
 } tm_request;
 
 typedef struct tm_answer {

@@ -111,12 +111,12 @@ static tm_status set_up(tm_run *run, tm_error *error)
     }
     run->schedule = tm_schedule_of(options->mode);
     status = tm_run_describe_machine(run, error);
+    if (status == TM_OK && options->backend_count > TM_MOST_BACKENDS) {
+        status = tm_fail(error, TM_INVALID_ARGUMENT, "more than %d backends", TM_MOST_BACKENDS);
+    }
     if (status == TM_OK) status = tm_run_add_twin(run, error);
     if (status == TM_OK) status = make_record(run, error);
     if (status != TM_OK) return status;
-    if (options->backend_count * run->schedule.incarnations[0] > (int32_t)(sizeof run->seats / sizeof *run->seats)) {
-        return tm_fail(error, TM_INVALID_ARGUMENT, "more than %d backends", TM_MOST_BACKENDS);
-    }
     if (tm_cache_folder(run->cache_folder, sizeof run->cache_folder, error) != TM_OK) run->cache_folder[0] = '\0';
     run->canary = tm_canary_new();
     status = tm_shared_new(&run->shared, error);

@@ -119,23 +119,29 @@ void tm_seat_failed(tm_run *run, tm_seat *seat, int64_t case_position, const tm_
 
 /* Batch size, and, of the first incarnation of a pass, whether more work takes more time; a doubtful answer is asked
  * for again. */
-static tm_outcome calibrate(tm_run *run, tm_seat *seat, tm_cell *cell, double first_call_ns)
+static tm_outcome calibrate(tm_run *run, tm_seat *seat, tm_cell *cell, const tm_case *one, double first_call_ns)
 {
     tm_calibration calibration;
     tm_outcome outcome = {.status = TM_CELL_OK};
     bool grows = false, nonlinear = false;
-    for (int32_t attempt = 0; attempt < 3; attempt++) {
-        if (attempt > 0 && !grows) tm_timing_wait(attempt);
-        outcome = tm_worker_calibrate(seat->worker, first_call_ns, is_gpu(&run->options->backends[seat->backend]),
-                                      seat->incarnation == run->first_incarnation, calibrate_timeout_s(first_call_ns),
-                                      &calibration);
+    int32_t failures = 0;
+    for (int32_t attempt = 0; failures < 3; attempt++) {
+        if (failures > 0) tm_timing_wait(failures);
+        const tm_calibration_setup setup = {
+            .first_call_ns = first_call_ns,
+            .gpu = is_gpu(&run->options->backends[seat->backend]),
+            .linearity = seat->incarnation == run->first_incarnation,
+            .hold_slot = tm_case_holds_slot(one, run->limits[0].llc_bytes),
+        };
+        outcome = tm_worker_calibrate(seat->worker, &setup, calibrate_timeout_s(first_call_ns), &calibration);
         if (outcome.status != TM_CELL_OK) return outcome;
         seat->findings.calibration = calibration;
         seat->findings.calibrations = attempt + 1;
         seat->call_ns = calibration.call_ns;
         seat->batch = calibration.batch;
         grows = tm_timing_grows(&calibration, &nonlinear, outcome.reason, sizeof outcome.reason);
-        if (grows && (!nonlinear || attempt == 1)) break;
+        failures = grows ? 0 : failures + 1;
+        if (grows && (!nonlinear || attempt >= 1)) break;
     }
     if (grows && nonlinear) cell->nonlinear++;
     if (!grows) outcome.status = TM_CELL_INVALID;
@@ -164,7 +170,7 @@ static tm_outcome make_ready(tm_run *run, tm_seat *seat, tm_cell *cell, tm_case_
     if (isnan(cell->first_call_ns)) cell->first_call_ns = first_call_ns;
     seat->findings.first_call_ns = first_call_ns;
     begun_ns = tm_run_spend(run, TM_PHASE_CHECKS, begun_ns);
-    if (outcome.status == TM_CELL_OK) outcome = calibrate(run, seat, cell, first_call_ns);
+    if (outcome.status == TM_CELL_OK) outcome = calibrate(run, seat, cell, data->one, first_call_ns);
     begun_ns = tm_run_spend(run, TM_PHASE_WARMUP, begun_ns);
     if (outcome.status == TM_CELL_OK && seat->incarnation == 0) {
         outcome = tm_cell_rewritten(seat->worker, data, check, seat->call_ns, first_call_ns, &seat->findings.rewriting);

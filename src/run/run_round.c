@@ -124,6 +124,13 @@ static tm_outcome after_visit(tm_seat *seat, tm_cell *cell)
     return outcome;
 }
 
+/* The worker waits, empty where only one may hold the case. */
+static void leave_seat(const case_rounds *rounds, tm_seat *seat)
+{
+    if (rounds->residency == TM_HOLD_VISIT) tm_seat_release(seat);
+    if (seat->worker) tm_worker_pause(seat->worker);
+}
+
 /* One backend's part of a round. */
 static void visit_seat(case_rounds *rounds, tm_seat *seat, int32_t round, round_result *result, bool *disturbed)
 {
@@ -134,9 +141,10 @@ static void visit_seat(case_rounds *rounds, tm_seat *seat, int32_t round, round_
         return;
     }
     const int32_t wanted = tm_rounds_for(&run->schedule, seat->call_ns);
-    if (round >= wanted) return;
-    if (cell->sampling_ns > cap_ns && has_visit(cell, seat->incarnation)) {
-        cell->capped = true;
+    const bool capped = cell->sampling_ns > cap_ns && has_visit(cell, seat->incarnation);
+    if (capped || round >= wanted) {
+        cell->capped |= capped && round < wanted;
+        leave_seat(rounds, seat);
         return;
     }
     tm_worker_wake(seat->worker);
@@ -148,8 +156,7 @@ static void visit_seat(case_rounds *rounds, tm_seat *seat, int32_t round, round_
         outcome = after_visit(seat, cell);
     }
     if (outcome.status != TM_CELL_OK) tm_seat_failed(run, seat, rounds->position, &outcome);
-    if (rounds->residency == TM_HOLD_VISIT) tm_seat_release(seat);
-    if (seat->worker) tm_worker_pause(seat->worker);
+    leave_seat(rounds, seat);
     if (canary_says_disturbed(run)) *disturbed = true;
 }
 

@@ -312,8 +312,7 @@ static tm_status do_hash_input(tm_worker_side *side, const tm_request *request, 
 
 static tm_status do_calibrate(tm_worker_side *side, const tm_request *request, tm_answer *answer, tm_error *error)
 {
-    return tm_timed_calibrate(&side->timed, request->first_call_ns, request->gpu, request->linearity,
-                              &answer->calibration, error);
+    return tm_timed_calibrate(&side->timed, request, &answer->calibration, error);
 }
 
 static tm_status do_visit(tm_worker_side *side, const tm_request *request, tm_answer *answer, tm_error *error)

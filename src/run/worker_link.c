@@ -423,12 +423,15 @@ tm_outcome tm_worker_hash_input(tm_worker *worker, int32_t slot, int32_t input, 
     return outcome;
 }
 
-tm_outcome tm_worker_calibrate(tm_worker *worker, double first_call_ns, bool gpu, bool linearity, double timeout_s,
+tm_outcome tm_worker_calibrate(tm_worker *worker, const tm_calibration_setup *setup, double timeout_s,
                                tm_calibration *into)
 {
     memset(into, 0, sizeof *into);
-    const tm_request request = {
-        .type = TM_MESSAGE_CALIBRATE, .first_call_ns = first_call_ns, .gpu = gpu, .linearity = linearity};
+    const tm_request request = {.type = TM_MESSAGE_CALIBRATE,
+                                .first_call_ns = setup->first_call_ns,
+                                .gpu = setup->gpu,
+                                .linearity = setup->linearity,
+                                .hold_slot = setup->hold_slot};
     tm_answer answer;
     tm_outcome outcome = ask(worker, &request, timeout_s, &answer);
     outcome = checked(worker, outcome, tm_answer_check_calibration(&answer, worker->sent_ns, worker->received_ns));

@@ -88,7 +88,13 @@ typedef struct tm_calibration {
     double four_ratio;   /* four executions in one batch over one */
     double singly_ratio; /* a batch asked for one execution at a time over the same asked for at once */
 } tm_calibration;
-tm_outcome tm_worker_calibrate(tm_worker *worker, double first_call_ns, bool gpu, bool linearity, double timeout_s,
+typedef struct tm_calibration_setup {
+    double first_call_ns;
+    bool gpu;
+    bool linearity; /* look whether time grows with the work */
+    bool hold_slot; /* as its visits will */
+} tm_calibration_setup;
+tm_outcome tm_worker_calibrate(tm_worker *worker, const tm_calibration_setup *setup, double timeout_s,
                                tm_calibration *into);
 
 /* Executions on slot 0 after its inputs were written anew, alternately with the bytes that the last execution had and

@@ -118,19 +118,18 @@ static tm_status linearity_pairs(tm_timed *timed, tm_calibration *into, tm_error
     return status;
 }
 
-tm_status tm_timed_calibrate(tm_timed *timed, double first_call_ns, bool gpu, bool linearity, tm_calibration *into,
-                             tm_error *error)
+tm_status tm_timed_calibrate(tm_timed *timed, const tm_request *request, tm_calibration *into, tm_error *error)
 {
-    *into = (tm_calibration){.timer = tm_timer_measure(), .call_ns = first_call_ns, .batch = 1};
-    tm_status status = warm_up(timed, tm_warmup_after(first_call_ns, gpu), &into->call_ns, error);
+    *into = (tm_calibration){.timer = tm_timer_measure(), .call_ns = request->first_call_ns, .batch = 1};
+    tm_status status = warm_up(timed, tm_warmup_after(request->first_call_ns, request->gpu), &into->call_ns, error);
     if (status == TM_OK && into->call_ns <= long_call_ns) {
         status = estimate_short(timed, into->timer, &into->call_ns, error);
     }
     if (status != TM_OK) return status;
-    into->batch = tm_batch_size(into->call_ns, into->timer, gpu);
-    if (!linearity) return TM_OK;
+    into->batch = tm_batch_size(into->call_ns, into->timer, request->gpu);
+    if (!request->linearity) return TM_OK;
     if (into->call_ns <= long_call_ns) status = linearity_pairs(timed, into, error);
-    return status == TM_OK ? tm_proof_growth(timed, gpu, into, error) : status;
+    return status == TM_OK ? tm_proof_growth(timed, request, into, error) : status;
 }
 
 static void add_stamp(tm_text *stamps, uint64_t value)

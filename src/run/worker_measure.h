@@ -29,8 +29,7 @@ tm_status tm_timed_batch(tm_timed *timed, int64_t count, uint64_t *start_ns, uin
 /* One execution by itself, to be verified. It is remembered as warm-up. */
 tm_status tm_timed_call(tm_timed *timed, uint64_t *start_ns, uint64_t *stop_ns, tm_error *error);
 
-tm_status tm_timed_calibrate(tm_timed *timed, double first_call_ns, bool gpu, bool linearity, tm_calibration *into,
-                             tm_error *error);
+tm_status tm_timed_calibrate(tm_timed *timed, const tm_request *request, tm_calibration *into, tm_error *error);
 
 /* Fills the answer's stamps from `stamps`, which the caller frees with tm_text_free after the answer is written. */
 tm_status tm_timed_visit(tm_timed *timed, const tm_request *request, tm_text *stamps, tm_answer *answer,

@@ -74,9 +74,12 @@ void tm_proof_settle(const tm_timed *timed)
     if (now < until) tm_sleep_ns(until - now);
 }
 
+/* Where executions keep to one slot, each batch begins on another than the one before: a result kept for a slot is then
+ * made once a batch, however many executions it has. */
 static tm_status time_of(tm_timed *timed, int64_t count, int64_t piece, double *ns, tm_error *error)
 {
     uint64_t start, stop;
+    if (timed->holds_slot) timed->next_slot = (timed->next_slot + 1) % timed->slots;
     const tm_status status = tm_timed_pieces(timed, count, piece, &start, &stop, error);
     *ns = fmax((double)(stop - start), 1.0);
     return status;
@@ -99,14 +102,16 @@ static tm_status shortest_ratio(tm_timed *timed, int32_t rounds, int64_t count, 
     return status;
 }
 
-tm_status tm_proof_growth(tm_timed *timed, bool gpu, tm_calibration *into, tm_error *error)
+tm_status tm_proof_growth(tm_timed *timed, const tm_request *request, tm_calibration *into, tm_error *error)
 {
     const double call_ns = into->call_ns;
     tm_status status = TM_OK;
     if (call_ns > 20e3 && call_ns <= long_call_ns) {
+        timed->holds_slot = request->hold_slot;
         status = shortest_ratio(timed, call_ns < 1e6 ? 3 : 1, 4, 4, 1, &into->four_ratio, error);
+        timed->holds_slot = false;
     }
-    if (status == TM_OK && into->batch > 1 && call_ns > (gpu ? 20e3 : 0.5e3)) {
+    if (status == TM_OK && into->batch > 1 && call_ns > (request->gpu ? 20e3 : 0.5e3)) {
         status = shortest_ratio(timed, 3, into->batch, 1, into->batch, &into->singly_ratio, error);
     }
     return status;

@@ -19,7 +19,7 @@ void tm_proof_settle(const tm_timed *timed);
 
 /* Fills four_ratio (calls of 20 us to 50 ms) and singly_ratio (from 500 ns on, GPUs 20 us, where a batch has several
  * executions). */
-tm_status tm_proof_growth(tm_timed *timed, bool gpu, tm_calibration *into, tm_error *error);
+tm_status tm_proof_growth(tm_timed *timed, const tm_request *request, tm_calibration *into, tm_error *error);
 
 /* The executions behind tm_worker_rewrite. `sets` are the inputs of both, request->bytes apart. */
 tm_status tm_proof_rewrite(tm_timed *timed, const tm_graph *graph, const char *sets, const tm_request *request,

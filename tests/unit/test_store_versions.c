@@ -10,7 +10,7 @@ static void twins_of_other_runs_are_found(void **state)
     for (int i = 0; i < 3; i++) {
         new_run(store, ids[i]);
         for (int c = 0; c < 2; c++) {
-            char case_id[16];
+            char case_id[32];
             snprintf(case_id, sizeof case_id, "relu/%d", c);
             const tm_record_comparison twin = {
                 case_id, (char *)"native:cpu+twin", (char *)"native:cpu", (char *)"EQUAL", exp(i + 0.1 * c), 0, 0, 0,

@@ -148,7 +148,8 @@ static void good_worker_measures(void **state)
     const float *outputs = tm_shared_outputs(rig.shared, tensor_bytes);
     assert_true(outputs[COUNT - 1] == (float)(COUNT - 8 + SLOTS - 1));
 
-    assert_ok(tm_worker_calibrate(rig.worker, ns, false, true, 20.0, &calibration));
+    const tm_calibration_setup setup = {.first_call_ns = ns, .linearity = true};
+    assert_ok(tm_worker_calibrate(rig.worker, &setup, 20.0, &calibration));
     assert_true(calibration.call_ns >= 20000.0 && calibration.batch >= 2 && calibration.ratios == 9);
     const tm_visit_rule rule = {.samples = 5, .time_ns = 1e6, .discard_first = true};
     tm_visit_result visit = {.sample_ns = samples, .capacity = 64};
