@@ -43,14 +43,33 @@ static int32_t builds_of_base(const tm_run_options *run, const char **ids)
     return count;
 }
 
-static bool has_partner(const tm_record *baseline, const tm_run_options *run)
+/* A run of one backend goes with a baseline of one, whatever they are called. */
+static bool both_are_alone(const tm_record *baseline, const tm_run_options *run)
 {
-    bool found = baseline->backend_count == 1 || run->backend_count == 0; /* 0: known once the run is resumed */
-    for (int64_t i = 0; i < baseline->backend_count; i++) {
-        for (int32_t k = 0; k < run->backend_count; k++) {
+    return baseline->backend_count == 1 && run->backend_count == 1;
+}
+
+/* Writes the ids of backends that the baseline has too, and a NULL; returns how many there are. */
+static int32_t namesakes(const tm_record *baseline, const tm_run_options *run, const char **ids)
+{
+    int32_t count = 0;
+    for (int32_t k = 0; k < run->backend_count; k++) {
+        bool found = false;
+        for (int64_t i = 0; i < baseline->backend_count; i++) {
             found = found || strcmp(baseline->backends[i].id, run->backends[k].id) == 0;
         }
+        if (found) ids[count++] = run->backends[k].id;
     }
+    ids[count] = NULL;
+    return count;
+}
+
+static bool has_partner(const tm_record *baseline, const tm_run_options *run)
+{
+    if (run->backend_count == 0) return true; /* known once the run is resumed */
+    const char **ids = calloc((size_t)run->backend_count + 1, sizeof *ids);
+    const bool found = both_are_alone(baseline, run) || (ids && namesakes(baseline, run, ids) > 0);
+    free(ids);
     return found;
 }
 
@@ -98,6 +117,9 @@ static tm_status compare(const tm_run_options *run, const tm_record *record, con
     if (!baseline) {
         builds_of_base(run, ids);
         choice = (tm_compare_choice){.base = base_spec(run)->id, .only = ids};
+    } else if (!both_are_alone(baseline, run)) {
+        namesakes(baseline, run, ids);
+        choice.only = ids;
     }
     const tm_status status = tm_compare(baseline ? baseline : record, record, &choice, into, error);
     free(ids);

@@ -40,8 +40,7 @@ static int64_t partner_of(const work *w, int64_t i)
     if (!asked) return -1;
     if (all->unpaired && !w->choice->base) {
         const int64_t namesake = backend_index(all->base, id);
-        const bool alone = all->base->backend_count == 1 && all->other->backend_count == 1;
-        return namesake < 0 && alone ? 0 : namesake;
+        return namesake < 0 && all->base->backend_count == 1 ? 0 : namesake;
     }
     const int64_t base = w->choice->base ? backend_index(all->base, w->choice->base) : 0;
     return !all->unpaired && base == i ? -1 : base;
