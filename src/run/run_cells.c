@@ -94,6 +94,36 @@ static bool shape_labels(const tm_run *run, const tm_cell *cell, const tm_summar
     return !labels->failed;
 }
 
+static bool begins_with(const char *labels, const char *label)
+{
+    const size_t length = strlen(label);
+    return strncmp(labels, label, length) == 0 && (labels[length] == ',' || labels[length] == '\0');
+}
+
+void tm_cell_read_labels(tm_cell *cell, const char *labels)
+{
+    static const char *const ours[] = {"QUICK",   "CAPPED",  "DISTURBED", "NONLINEAR", "NO STEADY STATE",
+                                       "SUSPECT", "NO-AA",   "LOWACC",    "RACY",      "NOT-FIRST",
+                                       "A8",      "ACC=f16", "ACC=bf16",  "ACC=tf32",  "PEAK=WORKER"};
+    cell->capped = strstr(labels, "CAPPED") != NULL;
+    cell->disturbed = strstr(labels, "DISTURBED") != NULL;
+    cell->nonlinear = strstr(labels, "NONLINEAR") ? 2 : 0;
+    cell->peak_of_worker = strstr(labels, "PEAK=WORKER") != NULL;
+    cell->check.labels =
+        (strstr(labels, "RACY") ? TM_LABEL_RACY : 0) | (strstr(labels, "NOT-FIRST") ? TM_LABEL_NOT_FIRST : 0);
+    cell->declared.accumulator = strstr(labels, "ACC=f16") ? TM_F16 : strstr(labels, "ACC=bf16") ? TM_BF16 : TM_F32;
+    cell->declared.tf32 = strstr(labels, "ACC=tf32") != NULL;
+    while (*labels) {
+        bool known = false;
+        for (size_t i = 0; i < sizeof ours / sizeof *ours && !known; i++) known = begins_with(labels, ours[i]);
+        if (!known) break; /* a backend's own come last */
+        cell->declared.quantises_activations |= begins_with(labels, "A8");
+        labels += strcspn(labels, ",");
+        labels += *labels == ',';
+    }
+    snprintf(cell->declared.labels, sizeof cell->declared.labels, "%s", labels);
+}
+
 static tm_status replace(char **field, const char *value, tm_error *error)
 {
     char *copy = strdup(value);

@@ -175,13 +175,13 @@ static void restore_cell(tm_cell *cell, const tm_record_cell *row)
     cell->check.rms_error = isnan(row->rms_error) ? 0 : row->rms_error;
     cell->check.checked = row->checked;
     cell->check.freivalds = row->freivalds;
-    cell->check.labels =
-        (strstr(row->labels, "RACY") ? TM_LABEL_RACY : 0) | (strstr(row->labels, "NOT-FIRST") ? TM_LABEL_NOT_FIRST : 0);
+    tm_cell_read_labels(cell, row->labels);
+    /* As if it were of one visit as long as the median: the mean power is the same. */
+    if (row->metrics && sscanf(row->metrics, "{\"energy_j\":%lf", &cell->energy_j) == 1) {
+        cell->measured_ns = row->median_ns;
+    }
     cell->probe_done = cell->probe_exists = strcmp(row->probe, "none") != 0;
     cell->probe_passed = strcmp(row->probe, "pass") == 0;
-    cell->disturbed = strstr(row->labels, "DISTURBED") != NULL;
-    cell->capped = strstr(row->labels, "CAPPED") != NULL;
-    cell->nonlinear = strstr(row->labels, "NONLINEAR") ? 2 : 0;
     cell->discarded = (int32_t)row->discarded;
     cell->peak_host = (uint64_t)row->peak_host_bytes;
     cell->peak_device = (uint64_t)row->peak_device_bytes;

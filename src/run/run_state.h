@@ -122,6 +122,9 @@ int32_t tm_run_open_cells(const tm_run *run, int64_t case_position);
 /* Appends a kept visit; the samples are copied. */
 tm_status tm_cell_add_visit(tm_cell *cell, const tm_visit *visit, tm_error *error);
 
+/* Takes over what only the labels of a stored row still tell. */
+void tm_cell_read_labels(tm_cell *cell, const char *labels);
+
 /* Nothing more will be measured of this cell. */
 void tm_cell_end(tm_cell *cell, tm_cell_status status, const char *reason);
 
