@@ -2,25 +2,12 @@
  * file is known to be a library for this processor, and nothing is ever unloaded: thread pools do not survive that. */
 #include "torch.h"
 
-#include <ctype.h>
 #include <dlfcn.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-tm_status tm_torch_fail(tm_error *error, tm_status status, const char *format, ...)
-{
-    if (!error) return status;
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
-    va_end(arguments);
-    error->message[strcspn(error->message, "\r\n")] = '\0';
-    return status;
-}
 
 static bool says(const char *words, const char *part)
 {
@@ -40,7 +27,7 @@ tm_status tm_torch_refused_with(const char *words, const char *about, tm_error *
     } else if (says(words, "not implemented for '") || says(words, "Could not run 'aten::")) {
         status = TM_UNSUPPORTED;
     }
-    return tm_torch_fail(error, status, "%s: %s", about, words[0] ? words : "refused without a word");
+    return tm_adapter_fail(error, status, "%s: %s", about, words[0] ? words : "refused without a word");
 }
 
 tm_status tm_torch_refused(const tm_torch *torch, const char *about, tm_error *error)
@@ -52,26 +39,17 @@ tm_status tm_torch_refused(const tm_torch *torch, const char *about, tm_error *e
     return tm_torch_refused_with(words ? words : "refused (this version says why on stderr)", about, error);
 }
 
-/* The pointer as a function: ISO C has no cast for it. */
-static bool symbol(void *library, const char *name, void *into, size_t size)
-{
-    void *found = dlsym(library, name);
-    memset(into, 0, size);
-    memcpy(into, &found, size < sizeof found ? size : sizeof found);
-    return found != NULL;
-}
-
 static tm_status load_library(const tm_torch_place *place, const char *name, void **into, tm_error *error)
 {
     char path[PATH_MAX + 64];
-    snprintf(path, sizeof path, "%s/lib%s" TM_TORCH_SUFFIX, place->folder, name);
-    const tm_status status = tm_torch_check_library(path, error);
+    snprintf(path, sizeof path, "%s/lib%s" TM_LIBRARY_SUFFIX, place->folder, name);
+    const tm_status status = tm_adapter_check_library(&tm_torch_wanted, path, error);
     if (status != TM_OK) return status;
     *into = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (*into) return TM_OK;
     const char *words = dlerror();
-    return tm_torch_fail(error, TM_UNSUPPORTED, "PyTorch cannot be loaded: %.300s (install torch again)",
-                         words ? words : path);
+    return tm_adapter_fail(error, TM_UNSUPPORTED, "PyTorch cannot be loaded: %.300s (install torch again)",
+                           words ? words : path);
 }
 
 static tm_status load_functions(tm_torch *torch, tm_error *error)
@@ -87,11 +65,12 @@ static tm_status load_functions(tm_torch *torch, tm_error *error)
     };
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
         char *into = (char *)&torch->api + functions[i].place;
-        if (symbol(torch->cpu_library, functions[i].name, into, sizeof(void *)) || functions[i].optional) continue;
-        return tm_torch_fail(error, TM_UNSUPPORTED,
-                             "PyTorch %s in %.250s lacks %s: 2.10 or later is needed (pip "
-                             "install -U torch)",
-                             torch->place.version, torch->place.folder, functions[i].name);
+        if (tm_adapter_symbol(torch->cpu_library, functions[i].name, into, sizeof(void *)) || functions[i].optional)
+            continue;
+        return tm_adapter_fail(error, TM_UNSUPPORTED,
+                               "PyTorch %s in %.250s lacks %s: 2.10 or later is needed (pip "
+                               "install -U torch)",
+                               torch->place.version, torch->place.folder, functions[i].name);
     }
     return TM_OK;
 }
@@ -109,15 +88,16 @@ static void complete_version(tm_torch *torch)
 static tm_status gpu_name(char *into, size_t capacity, tm_error *error)
 {
     void *driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-    if (!driver) return tm_torch_fail(error, TM_UNSUPPORTED, "no NVIDIA driver: libcuda.so.1 is not there");
+    if (!driver) return tm_adapter_fail(error, TM_UNSUPPORTED, "no NVIDIA driver: libcuda.so.1 is not there");
     int (*start)(unsigned), (*count)(int *), (*get)(int *, int), (*name)(char *, int, int);
     int devices = 0, device = 0;
-    const bool complete =
-        symbol(driver, "cuInit", &start, sizeof start) && symbol(driver, "cuDeviceGetCount", &count, sizeof count) &&
-        symbol(driver, "cuDeviceGet", &get, sizeof get) && symbol(driver, "cuDeviceGetName", &name, sizeof name);
+    const bool complete = tm_adapter_symbol(driver, "cuInit", &start, sizeof start) &&
+                          tm_adapter_symbol(driver, "cuDeviceGetCount", &count, sizeof count) &&
+                          tm_adapter_symbol(driver, "cuDeviceGet", &get, sizeof get) &&
+                          tm_adapter_symbol(driver, "cuDeviceGetName", &name, sizeof name);
     const int failed = complete ? start(0) : -1;
     if (failed || count(&devices) != 0 || devices < 1) {
-        return tm_torch_fail(error, TM_UNSUPPORTED, "no NVIDIA GPU that can be used (driver error %d)", failed);
+        return tm_adapter_fail(error, TM_UNSUPPORTED, "no NVIDIA GPU that can be used (driver error %d)", failed);
     }
     if (get(&device, 0) != 0 || name(into, (int)capacity, device) != 0) snprintf(into, capacity, "NVIDIA GPU");
     return TM_OK;
@@ -127,33 +107,34 @@ static tm_status gpu_name(char *into, size_t capacity, tm_error *error)
 static tm_status load_cuda(tm_torch *torch, tm_error *error)
 {
     char path[PATH_MAX + 64];
-    snprintf(path, sizeof path, "%s/libtorch_cuda" TM_TORCH_SUFFIX, torch->place.folder);
+    snprintf(path, sizeof path, "%s/libtorch_cuda" TM_LIBRARY_SUFFIX, torch->place.folder);
     if (access(path, F_OK) != 0) {
-        return tm_torch_fail(error, TM_UNSUPPORTED,
-                             "PyTorch %s is built without CUDA: pip install torch from "
-                             "https://download.pytorch.org/whl/",
-                             torch->place.version);
+        return tm_adapter_fail(error, TM_UNSUPPORTED,
+                               "PyTorch %s is built without CUDA: pip install torch from "
+                               "https://download.pytorch.org/whl/",
+                               torch->place.version);
     }
     char name[128];
     tm_status status = gpu_name(name, sizeof name, error); /* before a gigabyte is loaded for nothing */
     if (status == TM_OK) status = load_library(&torch->place, "torch_cuda", &torch->cuda_library, error);
     if (status != TM_OK) return status;
-    symbol(torch->cuda_library, "cudaGetErrorString", &torch->cuda_words, sizeof torch->cuda_words);
-    if (symbol(torch->cuda_library, "cudaDeviceSynchronize", &torch->cuda_wait, sizeof torch->cuda_wait)) return TM_OK;
-    return tm_torch_fail(error, TM_UNSUPPORTED, "PyTorch %s brings no CUDA runtime that can be waited for",
-                         torch->place.version);
+    tm_adapter_symbol(torch->cuda_library, "cudaGetErrorString", &torch->cuda_words, sizeof torch->cuda_words);
+    if (tm_adapter_symbol(torch->cuda_library, "cudaDeviceSynchronize", &torch->cuda_wait, sizeof torch->cuda_wait))
+        return TM_OK;
+    return tm_adapter_fail(error, TM_UNSUPPORTED, "PyTorch %s brings no CUDA runtime that can be waited for",
+                           torch->place.version);
 }
 
 static tm_status load_mps(tm_torch *torch, tm_error *error)
 {
 #ifdef __APPLE__
-    if (torch->api.aoti_torch_device_type_mps &&
-        symbol(torch->cpu_library, "_ZN5torch3mps11synchronizeEv", &torch->mps_wait, sizeof torch->mps_wait)) {
+    if (torch->api.aoti_torch_device_type_mps && tm_adapter_symbol(torch->cpu_library, "_ZN5torch3mps11synchronizeEv",
+                                                                   &torch->mps_wait, sizeof torch->mps_wait)) {
         return TM_OK;
     }
 #endif
     (void)torch;
-    return tm_torch_fail(error, TM_UNSUPPORTED, "torch:mps needs macOS with PyTorch built for Metal");
+    return tm_adapter_fail(error, TM_UNSUPPORTED, "torch:mps needs macOS with PyTorch built for Metal");
 }
 
 tm_status tm_torch_load(const char *device, const char *location, tm_torch *into, tm_error *error)
@@ -162,7 +143,7 @@ tm_status tm_torch_load(const char *device, const char *location, tm_torch *into
     memset(into, 0, sizeof *into);
     while (into->device <= TM_TORCH_MPS && strcmp(devices[into->device], device) != 0) into->device++;
     if (into->device > TM_TORCH_MPS) {
-        return tm_torch_fail(error, TM_UNSUPPORTED, "torch runs on cpu, cuda and mps, not on '%.60s'", device);
+        return tm_adapter_fail(error, TM_UNSUPPORTED, "torch runs on cpu, cuda and mps, not on '%.60s'", device);
     }
     tm_status status = tm_torch_locate(location, &into->place, error);
     if (status == TM_OK) status = load_library(&into->place, "torch_cpu", &into->cpu_library, error);
@@ -209,56 +190,42 @@ void tm_torch_load_scalar_ops(tm_torch *torch)
         return;
     }
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-        symbol(library, functions[i].name, (char *)torch + functions[i].place, sizeof(void *));
+        tm_adapter_symbol(library, functions[i].name, (char *)torch + functions[i].place, sizeof(void *));
     }
 }
 
 tm_status tm_torch_set_threads(const tm_torch *torch, int32_t threads, tm_error *error)
 {
     void (*set)(int);
-    if (!symbol(torch->cpu_library, "_ZN2at15set_num_threadsEi", &set, sizeof set)) {
-        return tm_torch_fail(error, TM_UNSUPPORTED, "PyTorch %s has no at::set_num_threads", torch->place.version);
+    if (!tm_adapter_symbol(torch->cpu_library, "_ZN2at15set_num_threadsEi", &set, sizeof set)) {
+        return tm_adapter_fail(error, TM_UNSUPPORTED, "PyTorch %s has no at::set_num_threads", torch->place.version);
     }
     set(threads);
     uint32_t got = 0;
     if (torch->api.torch_get_num_threads(&got) != 0) return tm_torch_refused(torch, "torch_get_num_threads", error);
     if (got == (uint32_t)threads) return TM_OK;
-    return tm_torch_fail(error, TM_FAILED, "PyTorch uses %u threads though told to use %d", got, (int)threads);
+    return tm_adapter_fail(error, TM_FAILED, "PyTorch uses %u threads though told to use %d", got, (int)threads);
 }
 
 tm_status tm_torch_set_tf32(const tm_torch *torch, bool allowed, tm_error *error)
 {
     void *(*context)(void);
     void (*matmul)(void *, bool), (*convolution)(void *, bool);
-    if (symbol(torch->cpu_library, "_ZN2at13globalContextEv", &context, sizeof context) &&
-        symbol(torch->cpu_library, "_ZN2at7Context18setAllowTF32CuBLASEb", &matmul, sizeof matmul) &&
-        symbol(torch->cpu_library, "_ZN2at7Context17setAllowTF32CuDNNEb", &convolution, sizeof convolution)) {
+    if (tm_adapter_symbol(torch->cpu_library, "_ZN2at13globalContextEv", &context, sizeof context) &&
+        tm_adapter_symbol(torch->cpu_library, "_ZN2at7Context18setAllowTF32CuBLASEb", &matmul, sizeof matmul) &&
+        tm_adapter_symbol(torch->cpu_library, "_ZN2at7Context17setAllowTF32CuDNNEb", &convolution,
+                          sizeof convolution)) {
         matmul(context(), allowed);
         convolution(context(), allowed);
         return TM_OK;
     }
-    return tm_torch_fail(error, TM_UNSUPPORTED, "PyTorch %s does not let TF32 be chosen", torch->place.version);
-}
-
-static void processor_name(char *into, size_t capacity)
-{
-    char line[256];
-    snprintf(into, capacity, "cpu");
-    FILE *file = fopen("/proc/cpuinfo", "r");
-    while (file && fgets(line, sizeof line, file)) {
-        const char *colon = strchr(line, ':');
-        if (strncmp(line, "model name", 10) != 0 || !colon) continue;
-        line[strcspn(line, "\n")] = '\0';
-        snprintf(into, capacity, "%s", colon + 1 + (colon[1] == ' '));
-        break;
-    }
-    if (file) fclose(file);
+    return tm_adapter_fail(error, TM_UNSUPPORTED, "PyTorch %s does not let TF32 be chosen", torch->place.version);
 }
 
 tm_status tm_torch_device_name(const tm_torch *torch, char *into, size_t capacity, tm_error *error)
 {
     if (torch->device == TM_TORCH_CUDA) return gpu_name(into, capacity, error);
-    processor_name(into, capacity);
+    tm_adapter_cpu_name(into, capacity);
     return TM_OK;
 }
 

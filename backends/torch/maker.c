@@ -6,7 +6,7 @@
 
 void tm_make_failed(tm_maker *m)
 {
-    if (m->status == TM_OK) m->status = tm_torch_fail(m->error, TM_OUT_OF_MEMORY, "out of memory for %s", m->name);
+    if (m->status == TM_OK) m->status = tm_adapter_fail(m->error, TM_OUT_OF_MEMORY, "out of memory for %s", m->name);
 }
 
 int32_t tm_make_register(tm_maker *m, tm_torch_life life)

@@ -399,9 +399,9 @@ tm_status tm_torch_supports(const tm_session *session, const tm_graph *graph, tm
     for (int32_t node = 0; node < host->node_count(graph); node++) {
         const char *name = host->node_op(graph, node);
         const int32_t op = find_op(name);
-        if (op < 0) return tm_torch_fail(error, TM_UNSUPPORTED, "torch has no op %s", name);
+        if (op < 0) return tm_adapter_fail(error, TM_UNSUPPORTED, "torch has no op %s", name);
         if ((ops[op].flags & NEEDS_SCALAR) && !session->torch.leaky_relu) {
-            return tm_torch_fail(error, TM_UNSUPPORTED, "%s: %s", name, session->torch.scalar_reason);
+            return tm_adapter_fail(error, TM_UNSUPPORTED, "%s: %s", name, session->torch.scalar_reason);
         }
     }
     return TM_OK;
@@ -416,7 +416,7 @@ tm_status tm_torch_plan(tm_program *program, tm_error *error)
     for (m.node = 0; m.node < host->node_count(m.graph) && m.status == TM_OK; m.node++) {
         m.name = host->node_op(m.graph, m.node);
         const int32_t op = find_op(m.name);
-        if (op < 0) return tm_torch_fail(error, TM_UNSUPPORTED, "torch has no op %s", m.name);
+        if (op < 0) return tm_adapter_fail(error, TM_UNSUPPORTED, "torch has no op %s", m.name);
         const tm_dtype dtype = tm_operand_shape(&m, 0).dtype;
         const bool narrow = dtype == TM_BF16 || dtype == TM_F16;
         if (narrow && (ops[op].flags & ROUNDS)) declared->rounds_between_ops = 1;

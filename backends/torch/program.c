@@ -6,31 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Inputs lie as PyTorch's own tensors do: large ones a cache line behind a page, small ones after each other. */
-enum { large_copy = 1 << 20, large_input = 128 << 10, input_pitch = 4096, input_offset = 64 };
-
-static size_t place_input(size_t end, size_t bytes)
-{
-    const size_t pitch = bytes < large_input ? input_offset : input_pitch;
-    return (end + pitch - 1) / pitch * pitch + (bytes < large_input ? 0 : input_offset);
-}
-
-static size_t size_of(tm_dtype dtype)
-{
-    return dtype == TM_I64 ? 8 : dtype == TM_F32 || dtype == TM_I32 ? 4 : 2;
-}
-
-static int64_t elements_of(const tm_shape *shape)
-{
-    int64_t count = 1;
-    for (int32_t i = 0; i < shape->rank; i++) count *= shape->dim[i];
-    return count;
-}
-
-static size_t bytes_of(const tm_shape *shape)
-{
-    return (size_t)elements_of(shape) * size_of(shape->dtype);
-}
+enum { large_copy = 1 << 20 };
 
 static void dense_strides(const tm_shape *shape, int64_t *strides)
 {
@@ -58,9 +34,9 @@ tm_status tm_torch_new_tensor(const tm_torch *torch, const tm_shape *shape, bool
 static tm_status copy_piece(const tm_torch *torch, tensor whole, const tm_shape *shape, size_t offset, size_t bytes,
                             void *host, bool to_device, tm_error *error)
 {
-    const size_t size = size_of(shape->dtype);
+    const size_t size = tm_adapter_size_of(shape->dtype);
     if (offset % size || bytes % size) {
-        return tm_torch_fail(error, TM_INVALID_ARGUMENT, "a piece must hold whole elements");
+        return tm_adapter_fail(error, TM_INVALID_ARGUMENT, "a piece must hold whole elements");
     }
     const int64_t count = (int64_t)(bytes / size), one = 1;
     const tm_torch_api *api = &torch->api;
@@ -80,8 +56,8 @@ static tm_status copy_piece(const tm_torch *torch, tensor whole, const tm_shape 
 static tm_status copy_part(const tm_torch *torch, tensor whole, const tm_shape *shape, bool on_host, size_t offset,
                            size_t bytes, void *host, bool to_tensor, tm_error *error)
 {
-    if (offset > bytes_of(shape) || bytes > bytes_of(shape) - offset) {
-        return tm_torch_fail(error, TM_INVALID_ARGUMENT, "a piece goes beyond its tensor");
+    if (offset > tm_adapter_bytes(shape) || bytes > tm_adapter_bytes(shape) - offset) {
+        return tm_adapter_fail(error, TM_INVALID_ARGUMENT, "a piece goes beyond its tensor");
     }
     if (bytes == 0) return TM_OK;
     if (!on_host || bytes >= large_copy) {
@@ -124,11 +100,10 @@ static tm_status new_input(tm_program *program, int32_t slot, int32_t input, con
     tm_session *session = program->session;
     const tm_torch *torch = &session->torch;
     if (!is_cpu(program)) return tm_torch_new_tensor(torch, shape, false, into, error);
-    char *base = tm_torch_inputs_take(&session->inputs, (size_t)program->slots * program->slot_bytes);
-    if (!base) return tm_torch_fail(error, TM_OUT_OF_MEMORY, "out of memory for inputs");
+    char *at = tm_slots_input(&program->host_inputs, slot, input);
+    if (!at) return tm_adapter_fail(error, TM_OUT_OF_MEMORY, "out of memory for inputs");
     int64_t strides[TM_MAX_RANK];
     dense_strides(shape, strides);
-    char *at = base + (size_t)slot * program->slot_bytes + program->input_at[input];
     if (torch->api.aoti_torch_create_tensor_from_blob(at, shape->rank, shape->dim, strides, 0,
                                                       tm_torch_dtype(torch, shape->dtype),
                                                       torch->api.aoti_torch_device_type_cpu(), 0, into) == 0) {
@@ -142,7 +117,7 @@ tm_status tm_torch_bind(tm_program *program, int32_t slot, int32_t input, size_t
                         size_t bytes, tm_error *error)
 {
     if (slot < 0 || slot >= program->slots || input < 0 || input >= program->inputs) {
-        return tm_torch_fail(error, TM_INVALID_ARGUMENT, "there is no input %d of slot %d", (int)input, (int)slot);
+        return tm_adapter_fail(error, TM_INVALID_ARGUMENT, "there is no input %d of slot %d", (int)input, (int)slot);
     }
     const tm_torch *torch = &program->session->torch;
     const tm_shape shape = value_shape(program, input);
@@ -163,7 +138,7 @@ tm_status tm_torch_read_input(tm_program *program, int32_t slot, int32_t input, 
 {
     if (slot < 0 || slot >= program->slots || input < 0 || input >= program->inputs ||
         !*slot_register(program, slot, input)) {
-        return tm_torch_fail(error, TM_INVALID_ARGUMENT, "input %d of slot %d is not bound", (int)input, (int)slot);
+        return tm_adapter_fail(error, TM_INVALID_ARGUMENT, "input %d of slot %d is not bound", (int)input, (int)slot);
     }
     const tm_shape shape = value_shape(program, input);
     return copy_part(&program->session->torch, *slot_register(program, slot, input), &shape, is_cpu(program),
@@ -198,7 +173,7 @@ static void free_tensors(tm_program *program)
 void tm_torch_unbind(tm_program *program)
 {
     free_tensors(program);
-    tm_torch_inputs_free(&program->session->inputs);
+    tm_slots_unbind(&program->host_inputs);
 }
 
 tm_status tm_torch_run(tm_program *program, int32_t first_slot, int64_t count, tm_error *error)
@@ -208,7 +183,7 @@ tm_status tm_torch_run(tm_program *program, int32_t first_slot, int64_t count, t
     for (int64_t i = 0; i < count && status == TM_OK; i++) {
         const int32_t slot = (int32_t)((first_slot + i) % program->slots);
         if (!all_bound(program, slot)) {
-            return tm_torch_fail(error, TM_INVALID_ARGUMENT, "slot %d is not bound", (int)slot);
+            return tm_adapter_fail(error, TM_INVALID_ARGUMENT, "slot %d is not bound", (int)slot);
         }
         free_results(program);
         program->last_slot = slot;
@@ -225,11 +200,11 @@ static tm_status check_result(const tm_torch *torch, tensor result, const tm_sha
     const tm_torch_api *api = &torch->api;
     bool equal = result && api->aoti_torch_get_dim(result, &rank) == 0 &&
                  api->aoti_torch_get_sizes(result, &sizes) == 0 && api->aoti_torch_get_dtype(result, &dtype) == 0;
-    if (!equal) return tm_torch_fail(error, TM_INVALID_ARGUMENT, "there is no result to be read");
+    if (!equal) return tm_adapter_fail(error, TM_INVALID_ARGUMENT, "there is no result to be read");
     equal = rank == shape->rank && dtype == tm_torch_dtype(torch, shape->dtype);
     for (int32_t i = 0; equal && i < shape->rank; i++) equal = sizes[i] == shape->dim[i];
     if (equal) return TM_OK;
-    return tm_torch_fail(error, TM_FAILED, "PyTorch's result has another shape or type than the graph's");
+    return tm_adapter_fail(error, TM_FAILED, "PyTorch's result has another shape or type than the graph's");
 }
 
 /* The tensor itself if it is dense and in host memory, else a copy that is. */
@@ -252,7 +227,7 @@ tm_status tm_torch_read(tm_program *program, int32_t output, size_t offset_bytes
 {
     const tm_host *host = program->session->host;
     if (output < 0 || output >= host->output_count(program->graph)) {
-        return tm_torch_fail(error, TM_INVALID_ARGUMENT, "there is no output %d", (int)output);
+        return tm_adapter_fail(error, TM_INVALID_ARGUMENT, "there is no output %d", (int)output);
     }
     const tm_torch *torch = &program->session->torch;
     const int32_t value = host->output_value(program->graph, output);
@@ -276,7 +251,7 @@ static void fill_ones(const tm_torch *torch, tensor whole, const tm_shape *shape
     enum { piece = 1 << 16 };
     unsigned char ones[piece];
     memset(ones, 0xff, sizeof ones);
-    const size_t bytes = bytes_of(shape);
+    const size_t bytes = tm_adapter_bytes(shape);
     for (size_t done = 0; done < bytes; done += piece) {
         const size_t part = bytes - done < piece ? bytes - done : piece;
         copy_part(torch, whole, shape, on_host, done, part, ones, true, NULL);
@@ -290,7 +265,7 @@ static void poison_fresh(const tm_program *program, const tm_shape *shape)
     enum { largest_kept = 32 << 20 };
     const tm_torch *torch = &program->session->torch;
     tensor block = NULL;
-    if (is_cpu(program) && bytes_of(shape) > largest_kept) return;
+    if (is_cpu(program) && tm_adapter_bytes(shape) > largest_kept) return;
     if (tm_torch_new_tensor(torch, shape, false, &block, NULL) != TM_OK) return;
     fill_ones(torch, block, shape, is_cpu(program));
     tm_torch_free_tensor(torch, &block);
@@ -318,7 +293,7 @@ void tm_torch_discard(tm_program *program)
     for (int32_t i = 0; program->live && i < program->registers; i++) {
         tm_torch_free_tensor(&program->session->torch, &program->live[i]);
     }
-    free(program->input_at);
+    tm_slots_free(&program->host_inputs);
     free(program->life);
     free(program->where);
     free(program->of_slot);
@@ -350,11 +325,11 @@ tm_status tm_torch_program_tensor(tm_program *program, const tm_shape *shape, co
     *where = tm_torch_register(program, TM_TORCH_OF_PROGRAM);
     tm_torch_buffer *buffer = realloc(program->buffer, ((size_t)program->buffers + 1) * sizeof *buffer);
     if (buffer) program->buffer = buffer;
-    if (*where < 0 || !buffer) return tm_torch_fail(error, TM_OUT_OF_MEMORY, "out of memory for a program's values");
+    if (*where < 0 || !buffer) return tm_adapter_fail(error, TM_OUT_OF_MEMORY, "out of memory for a program's values");
     const tm_status status = tm_torch_new_tensor(torch, shape, false, &program->live[*where], error);
     if (status != TM_OK) return status;
     if (data) {
-        return copy_part(torch, program->live[*where], shape, is_cpu(program), 0, bytes_of(shape),
+        return copy_part(torch, program->live[*where], shape, is_cpu(program), 0, tm_adapter_bytes(shape),
                          (void *)(uintptr_t)data, true, error);
     }
     program->buffer[program->buffers++] = (tm_torch_buffer){*where, *shape};
@@ -392,7 +367,7 @@ tm_status tm_torch_compile(tm_session *session, const tm_graph *graph, int32_t s
 {
     const tm_host *host = session->host;
     tm_program *made = calloc(1, sizeof *made);
-    if (!made) return tm_torch_fail(error, TM_OUT_OF_MEMORY, "out of memory for a program");
+    if (!made) return tm_adapter_fail(error, TM_OUT_OF_MEMORY, "out of memory for a program");
     made->session = session;
     made->graph = graph;
     made->slots = slots;
@@ -400,21 +375,17 @@ tm_status tm_torch_compile(tm_session *session, const tm_graph *graph, int32_t s
     const int32_t values = made->inputs + host->node_count(graph);
     made->where = malloc(((size_t)values + 1) * sizeof *made->where);
     made->dense = calloc((size_t)host->output_count(graph) + 1, sizeof(tensor));
-    made->input_at = malloc(((size_t)made->inputs + 1) * sizeof *made->input_at);
-    bool complete = made->where && made->dense && made->input_at;
+    bool complete = made->where && made->dense;
     for (int32_t i = 0; complete && i < made->inputs; i++) {
-        const tm_shape shape = host->value_shape(graph, i);
-        made->input_at[i] = place_input(made->slot_bytes, bytes_of(&shape));
-        made->slot_bytes = made->input_at[i] + bytes_of(&shape);
         made->where[i] = tm_torch_register(made, TM_TORCH_OF_SLOT);
         complete = made->where[i] >= 0;
     }
-    made->slot_bytes = (made->slot_bytes + input_pitch - 1) / input_pitch * input_pitch;
     tm_status status = complete ? tm_torch_plan(made, error)
-                                : tm_torch_fail(error, TM_OUT_OF_MEMORY, "out of memory for a program's values");
+                                : tm_adapter_fail(error, TM_OUT_OF_MEMORY, "out of memory for a program's values");
+    if (status == TM_OK) status = tm_slots_make(&made->host_inputs, host, graph, slots, &session->pages, error);
     if (status == TM_OK) {
         made->of_slot = calloc((size_t)slots * (size_t)made->registers + 1, sizeof(tensor));
-        if (!made->of_slot) status = tm_torch_fail(error, TM_OUT_OF_MEMORY, "out of memory for a program's slots");
+        if (!made->of_slot) status = tm_adapter_fail(error, TM_OUT_OF_MEMORY, "out of memory for a program's slots");
     }
     if (status != TM_OK) {
         tm_torch_discard(made);

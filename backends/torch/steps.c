@@ -126,7 +126,7 @@ static tm_status attempt(tm_program *program, const tm_torch_step *step, int32_t
 {
     for (int32_t i = 0; i < step->arguments; i++) {
         if (make_argument(program, slot, &step->argument[i], &stack[i])) continue;
-        return tm_torch_fail(error, TM_FAILED, "%s: argument %d cannot be made", step->name, (int)i + 1);
+        return tm_adapter_fail(error, TM_FAILED, "%s: argument %d cannot be made", step->name, (int)i + 1);
     }
     *refused = program->session->torch.api.aoti_torch_call_dispatcher(step->op, step->overload, stack) != 0;
     return TM_OK;

@@ -14,7 +14,7 @@ static tm_status torch_probe(const char *device, const char *location, tm_device
     if (status != TM_OK) return status;
     snprintf(info->framework, sizeof info->framework, "PyTorch %.40s", torch.place.version);
     snprintf(info->device, sizeof info->device, "%s", name);
-    snprintf(info->library, sizeof info->library, "%.490s/libtorch_cpu" TM_TORCH_SUFFIX, torch.place.folder);
+    snprintf(info->library, sizeof info->library, "%.490s/libtorch_cpu" TM_LIBRARY_SUFFIX, torch.place.folder);
     return TM_OK;
 }
 
@@ -26,15 +26,15 @@ static tm_status read_options(const char *options, const char *device, tm_sessio
             session->tuned = true;
         } else if (length == 4 && strncmp(at, "tf32", 4) == 0) {
             if (strcmp(device, "cuda") != 0) {
-                return tm_torch_fail(error, TM_UNSUPPORTED, "torch:%s has no TF32, only torch:cuda", device);
+                return tm_adapter_fail(error, TM_UNSUPPORTED, "torch:%s has no TF32, only torch:cuda", device);
             }
             session->tf32 = true;
         } else if (length == 7 && strncmp(at, "compile", 7) == 0) {
-            return tm_torch_fail(error, TM_UNSUPPORTED,
-                                 "torch has no +compile yet: it needs a library made ahead of "
-                                 "time by torch.export and AOTInductor");
+            return tm_adapter_fail(error, TM_UNSUPPORTED,
+                                   "torch has no +compile yet: it needs a library made ahead of "
+                                   "time by torch.export and AOTInductor");
         } else {
-            return tm_torch_fail(error, TM_UNSUPPORTED, "torch has no option '%.*s'", (int)length, at);
+            return tm_adapter_fail(error, TM_UNSUPPORTED, "torch has no option '%.*s'", (int)length, at);
         }
         at += length + (at[length] == ',');
     }
@@ -45,12 +45,12 @@ static tm_status torch_open(const char *device, const char *location, const char
                             const tm_host *host, tm_session **session, tm_error *error)
 {
     tm_session *opened = calloc(1, sizeof *opened);
-    if (!opened) return tm_torch_fail(error, TM_OUT_OF_MEMORY, "out of memory for a session");
+    if (!opened) return tm_adapter_fail(error, TM_OUT_OF_MEMORY, "out of memory for a session");
     opened->host = host;
     tm_status status = read_options(options, device, opened, error);
     /* PyTorch reads this when it first allocates a tensor. */
     if (status == TM_OK && setenv("THP_MEM_ALLOC_ENABLE", opened->tuned ? "1" : "0", 1) != 0) {
-        status = tm_torch_fail(error, TM_OUT_OF_MEMORY, "out of memory for the environment");
+        status = tm_adapter_fail(error, TM_OUT_OF_MEMORY, "out of memory for the environment");
     }
     if (status == TM_OK) status = tm_torch_load(device, location, &opened->torch, error);
     if (status == TM_OK) status = tm_torch_set_threads(&opened->torch, threads, error);
@@ -83,13 +83,13 @@ static tm_status torch_sync(tm_session *session, tm_error *error)
     if (torch->device != TM_TORCH_CUDA) return TM_OK;
     const int failed = torch->cuda_wait();
     if (!failed) return TM_OK;
-    return tm_torch_fail(error, TM_DEVICE_ERROR, "cudaDeviceSynchronize: %s (%d)",
-                         torch->cuda_words ? torch->cuda_words(failed) : "error", failed);
+    return tm_adapter_fail(error, TM_DEVICE_ERROR, "cudaDeviceSynchronize: %s (%d)",
+                           torch->cuda_words ? torch->cuda_words(failed) : "error", failed);
 }
 
 static void torch_close(tm_session *session)
 {
-    tm_torch_inputs_free(&session->inputs);
+    tm_pages_free(&session->pages);
     free(session);
 }
 

@@ -1,23 +1,13 @@
-/* What the files of this backend share: where PyTorch is (locate.c), its C interface (library.c), the steps that a
+/* What the files of this backend share: which PyTorch it is (place.c), its C interface (library.c), the steps that a
  * graph becomes (steps.c, ops.c) and the program that runs them (program.c). The table is in torch.c. */
 #ifndef TM_TORCH_H
 #define TM_TORCH_H
 
-#include "tensormark/backend.h"
+#include "../common/adapter.h"
 
-#include <limits.h>
-#include <stdbool.h>
 #include <stdint.h>
 
-#ifdef __APPLE__
-#define TM_TORCH_SUFFIX ".dylib"
-#else
-#define TM_TORCH_SUFFIX ".so"
-#endif
-
-/* Writes the message, cut to its first line, and returns `status`. */
-tm_status tm_torch_fail(tm_error *error, tm_status status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+extern const tm_wanted tm_torch_wanted;
 
 typedef struct tm_torch_place {
     char folder[PATH_MAX]; /* where libtorch_cpu lies */
@@ -28,9 +18,6 @@ typedef struct tm_torch_place {
  * PATH. A place that was named and holds none is an error; the others are passed over. TM_UNSUPPORTED says what to do.
  */
 tm_status tm_torch_locate(const char *location, tm_torch_place *into, tm_error *error);
-
-/* Is the file a shared library for this processor? Loading one that is not may do worse than fail. */
-tm_status tm_torch_check_library(const char *path, tm_error *error);
 
 typedef struct tm_torch_tensor *tensor; /* PyTorch's handle: a reference that must be deleted or consumed */
 typedef struct tm_torch_list *list;     /* of cells; consumed by the call that gets it */
@@ -123,22 +110,11 @@ tm_status tm_torch_refused_with(const char *words, const char *about, tm_error *
 
 int32_t tm_torch_dtype(const tm_torch *torch, tm_dtype dtype);
 
-/* Pages for inputs on the processor: one range of addresses, used from its beginning. Programs follow each other in a
- * session, and pages that are there already need not be had from the system again. */
-typedef struct tm_torch_inputs {
-    char *base; /* NULL: nothing is mapped */
-    size_t bytes;
-} tm_torch_inputs;
-
-/* At least `bytes` of memory, in huge pages where the system gives them; NULL when there is none. */
-char *tm_torch_inputs_take(tm_torch_inputs *inputs, size_t bytes);
-void tm_torch_inputs_free(tm_torch_inputs *inputs);
-
 struct tm_session {
     tm_torch torch;
     const tm_host *host;
     bool tuned, tf32;
-    tm_torch_inputs inputs;
+    tm_pages pages; /* of inputs on the processor */
 };
 
 /* Arguments of a step. Registers hold handles: values of the graph first, then what the backend adds. */
@@ -202,12 +178,11 @@ struct tm_program {
     tm_session *session;
     const tm_graph *graph;
     int32_t slots, inputs, registers;
-    int32_t last_slot;   /* of the last execution */
-    tm_torch_life *life; /* by register */
-    int32_t *where;      /* by value: its register */
-    tensor *of_slot;     /* slots x registers */
-    size_t *input_at;    /* by input: its place in a slot's part of the session's pages; slot_bytes apart */
-    size_t slot_bytes;
+    int32_t last_slot;           /* of the last execution */
+    tm_torch_life *life;         /* by register */
+    int32_t *where;              /* by value: its register */
+    tensor *of_slot;             /* slots x registers */
+    tm_slots host_inputs;        /* where inputs lie on the processor */
     tensor *live;                /* registers: of the program and of the run */
     tm_torch_steps views, steps; /* at bind, and at each execution */
     tm_torch_buffer *buffer;     /* outputs that are preallocated */
