@@ -11,7 +11,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_COUNTS = 64, FIGURES = 14, FORK_JOINS = 4000, FORK_JOINS_BEFORE = 400 };
+enum { MOST_COUNTS = 64, FIGURES = 15, FORK_JOINS = 4000, FORK_JOINS_BEFORE = 400 };
 
 static const double seconds_each = 3.0;
 
@@ -61,6 +61,7 @@ static void figures_of(const measurement *measured, figure into[FIGURES])
     const tm_limits *limits = &measured->limits;
     const figure all[FIGURES] = {{"read_gbs", "memory read", "GB/s", limits->read_gbs},
                                  {"copy_gbs", "memory copy", "GB/s", limits->copy_gbs},
+                                 {"write_gbs", "memory write", "GB/s", limits->write_gbs},
                                  {"l1_gbs", "L1 read", "GB/s", limits->l1_gbs},
                                  {"l2_gbs", "L2 read", "GB/s", limits->l2_gbs},
                                  {"llc_gbs", "last-level read", "GB/s", limits->llc_gbs},

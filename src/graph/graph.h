@@ -59,6 +59,7 @@ struct tm_graph {
 typedef struct tm_work {
     double flop;
     double bytes;          /* for the limit */
+    double written;        /* of them, those of the outputs */
     double floor_flop;     /* flop, less what a fast algorithm may save (3x3 convolutions) */
     double floor_bytes;    /* for the floor */
     double resident_bytes; /* all operands and results together: what must fit in memory */

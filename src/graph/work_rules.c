@@ -181,6 +181,7 @@ tm_work tm_graph_work(const tm_graph *graph)
         work.bytes += need[i].read;
         work.floor_bytes += need[i].floor_read;
     }
+    work.written = written;
     work.bytes += written;
     work.floor_bytes += written;
     work.read_only = written * 16 <= work.bytes;

@@ -34,18 +34,35 @@ static double stream_time(const tm_limits *limits, double bytes, bool read_only)
     return time + time_of(left, memory);
 }
 
-tm_bound tm_bound_of(const tm_limits *limits, double flop, double bytes, double floor_flop, double floor_bytes,
-                     bool read_only)
+/* Raises the time to that of another thing that takes its own, and says what it was. */
+static void bind(tm_bound *bound, double time, const char *basis)
 {
+    if (time > bound->limit_ns || isnan(time)) bound->basis = basis;
+    bound->limit_ns = larger(bound->limit_ns, time);
+}
+
+/* Copying moves both ways at once, so that each direction has a limit of its own: what is read alone, what is written
+ * alone. A part that half of the last level holds may stay there. */
+static void bind_directions(const tm_limits *limits, const tm_load *load, tm_bound *bound)
+{
+    const double held = limits->llc_bytes / 2, read = load->bytes - load->written;
+    if (read > held && limits->read_gbs > 0) bind(bound, read / limits->read_gbs, "memory-read");
+    if (load->written > held && limits->write_gbs > 0) bind(bound, load->written / limits->write_gbs, "memory-write");
+}
+
+tm_bound tm_bound_of(const tm_limits *limits, const tm_load *load)
+{
+    const bool read_only = load->read_only;
     const double llc = read_only ? limits->llc_gbs : limits->llc_copy_gbs;
-    const bool fits = bytes <= limits->llc_bytes / 2 && llc > 0;
+    const bool fits = load->bytes <= limits->llc_bytes / 2 && llc > 0;
     const double memory = read_only ? limits->read_gbs : limits->copy_gbs;
-    const double compute = time_of(flop, limits->f32_gflops), move = time_of(bytes, fits ? llc : memory);
     const char *mover = fits ? (read_only ? "llc-read" : "llc-copy") : (read_only ? "memory-read" : "memory-copy");
-    return (tm_bound){.limit_ns = larger(compute, move),
-                      .basis = compute > move ? "flop" : mover,
-                      .floor_ns =
-                          larger(time_of(floor_flop, limits->f32_gflops), stream_time(limits, floor_bytes, read_only))};
+    tm_bound bound = {.limit_ns = time_of(load->bytes, fits ? llc : memory), .basis = mover};
+    if (!read_only) bind_directions(limits, load, &bound);
+    bind(&bound, time_of(load->flop, limits->f32_gflops), "flop");
+    bound.floor_ns =
+        larger(time_of(load->floor_flop, limits->f32_gflops), stream_time(limits, load->floor_bytes, read_only));
+    return bound;
 }
 
 tm_limits tm_limits_best(const tm_limits *a, const tm_limits *b)
@@ -53,6 +70,7 @@ tm_limits tm_limits_best(const tm_limits *a, const tm_limits *b)
     return (tm_limits){.threads = a->threads > b->threads ? a->threads : b->threads,
                        .read_gbs = fmax(a->read_gbs, b->read_gbs),
                        .copy_gbs = fmax(a->copy_gbs, b->copy_gbs),
+                       .write_gbs = fmax(a->write_gbs, b->write_gbs),
                        .l1_gbs = fmax(a->l1_gbs, b->l1_gbs),
                        .l2_gbs = fmax(a->l2_gbs, b->l2_gbs),
                        .llc_gbs = fmax(a->llc_gbs, b->llc_gbs),

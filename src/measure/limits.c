@@ -196,6 +196,10 @@ static void collect(const bench *self, tm_limits *limits)
         default: break;
         }
         const bool read = done->probe->kind == TM_PROBE_READ;
+        if (done->probe->kind == TM_PROBE_WRITE) {
+            keep_best(&limits->write_gbs, rate);
+            continue;
+        }
         if (done->level == L1) keep_best(&limits->l1_gbs, rate);
         if (done->level == L2) keep_best(&limits->l2_gbs, rate);
         if (done->level == LLC) keep_best(read ? &limits->llc_gbs : &limits->llc_copy_gbs, rate);

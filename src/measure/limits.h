@@ -10,9 +10,9 @@
  * Copy bandwidth counts bytes read plus bytes written. */
 typedef struct tm_limits {
     int32_t threads;
-    double read_gbs, copy_gbs; /* memory; the best of plain and non-temporal patterns */
-    double l1_gbs, l2_gbs;     /* the best of read, copy and add: what the floor needs */
-    double llc_gbs;            /* read */
+    double read_gbs, copy_gbs, write_gbs; /* memory; the best of plain and non-temporal patterns */
+    double l1_gbs, l2_gbs;                /* the best of read, copy and add: what the floor needs */
+    double llc_gbs;                       /* read */
     double llc_copy_gbs;
     double f32_gflops, bf16_gflops, i8_gops;
     double l1_bytes, l2_bytes, llc_bytes; /* reachable by `threads` together */
@@ -25,15 +25,22 @@ tm_status tm_limits_measure(int32_t threads, double seconds, tm_limits *into, tm
 /* The better of two measurements, field by field. */
 tm_limits tm_limits_best(const tm_limits *a, const tm_limits *b);
 
+/* What one execution must do at least. */
+typedef struct tm_load {
+    double flop, bytes;             /* for the limit; bytes read and written together */
+    double written;                 /* of `bytes` */
+    double floor_flop, floor_bytes; /* for the floor */
+    bool read_only;                 /* next to nothing is written: bound by read bandwidth */
+} tm_load;
+
 typedef struct tm_bound {
     double limit_ns;   /* efficiency = limit / time */
-    const char *basis; /* "flop", "memory-read", "memory-copy", "llc-read", "llc-copy": what binds; static */
+    const char *basis; /* "flop", "memory-read", "-copy", "-write", "llc-read", "llc-copy": what binds; static */
     double floor_ns;   /* a correct program cannot be faster */
 } tm_bound;
 
-/* Pure. The work of one execution as in tm_work. The peak is `f32_gflops`: for work in another type, pass a copy of the
- * limits with that type's peak there. NaN where a figure that the work needs was not measured. */
-tm_bound tm_bound_of(const tm_limits *limits, double flop, double bytes, double floor_flop, double floor_bytes,
-                     bool read_only);
+/* Pure. The peak is `f32_gflops`: for work in another type, pass a copy of the limits with that type's peak there. NaN
+ * where a figure that the work needs was not measured; without `write_gbs` writing alone binds nothing. */
+tm_bound tm_bound_of(const tm_limits *limits, const tm_load *load);
 
 #endif

@@ -108,10 +108,10 @@ static json_t *machine_object(const tm_record_machine *machine)
     const struct {
         const char *key;
         double value;
-    } figures[] = {{"read_gbs", machine->read_gbs},       {"copy_gbs", machine->copy_gbs},
-                   {"l1_gbs", machine->l1_gbs},           {"l2_gbs", machine->l2_gbs},
-                   {"llc_gbs", machine->llc_gbs},         {"f32_gflops", machine->f32_gflops},
-                   {"bf16_gflops", machine->bf16_gflops}, {"i8_gops", machine->i8_gops}};
+    } figures[] = {
+        {"read_gbs", machine->read_gbs},     {"copy_gbs", machine->copy_gbs},       {"write_gbs", machine->write_gbs},
+        {"l1_gbs", machine->l1_gbs},         {"l2_gbs", machine->l2_gbs},           {"llc_gbs", machine->llc_gbs},
+        {"f32_gflops", machine->f32_gflops}, {"bf16_gflops", machine->bf16_gflops}, {"i8_gops", machine->i8_gops}};
     bool good = true;
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
         good = set(limits, figures[i].key, measured_or_null(figures[i].value)) && good;

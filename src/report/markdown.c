@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LIMITS = 8, REASON_WIDTH = 40, CASE_WIDTH = 40, TIME_WIDTH = 30, MAX_COLUMNS = 4096 };
+enum { LIMITS = 9, REASON_WIDTH = 40, CASE_WIDTH = 40, TIME_WIDTH = 30, MAX_COLUMNS = 4096 };
 
 /* What a table is drawn from. */
 typedef struct view {
@@ -262,8 +262,9 @@ static void add_limits_line(const char *threads, const double values[LIMITS], tm
 {
     static const struct {
         const char *name, *unit;
-    } limits[LIMITS] = {{"memory read", "GB/s"},     {"memory copy", "GB/s"}, {"L1 read", "GB/s"}, {"L2 read", "GB/s"},
-                        {"last-level read", "GB/s"}, {"f32", "GFLOP/s"},      {"bf16", "GFLOP/s"}, {"i8", "GOP/s"}};
+    } limits[LIMITS] = {{"memory read", "GB/s"}, {"memory copy", "GB/s"}, {"memory write", "GB/s"},
+                        {"L1 read", "GB/s"},     {"L2 read", "GB/s"},     {"last-level read", "GB/s"},
+                        {"f32", "GFLOP/s"},      {"bf16", "GFLOP/s"},     {"i8", "GOP/s"}};
     bool any = false;
     for (size_t i = 0; i < LIMITS; i++) {
         if (!(values[i] > 0)) continue;
@@ -286,7 +287,7 @@ static bool used_by_backend(const tm_record *record, int64_t threads)
 /* Limits belong to a number of threads: a line for each that a backend of this run has. Older records have one. */
 void tm_report_limits(const tm_record *record, tm_text *into)
 {
-    static const char *const keys[LIMITS] = {"read_gbs", "copy_gbs",   "l1_gbs",      "l2_gbs",
+    static const char *const keys[LIMITS] = {"read_gbs", "copy_gbs",   "write_gbs",   "l1_gbs", "l2_gbs",
                                              "llc_gbs",  "f32_gflops", "bf16_gflops", "i8_gops"};
     const tm_record_machine *machine = &record->machine;
     json_t *facts = machine->facts ? json_loads(machine->facts, 0, NULL) : NULL;
@@ -305,8 +306,9 @@ void tm_report_limits(const tm_record *record, tm_text *into)
     }
     json_decref(facts);
     if (any) return;
-    const double values[LIMITS] = {machine->read_gbs, machine->copy_gbs,   machine->l1_gbs,      machine->l2_gbs,
-                                   machine->llc_gbs,  machine->f32_gflops, machine->bf16_gflops, machine->i8_gops};
+    const double values[LIMITS] = {machine->read_gbs,   machine->copy_gbs,    machine->write_gbs,
+                                   machine->l1_gbs,     machine->l2_gbs,      machine->llc_gbs,
+                                   machine->f32_gflops, machine->bf16_gflops, machine->i8_gops};
     add_limits_line("", values, into);
 }
 

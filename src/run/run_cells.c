@@ -180,8 +180,8 @@ tm_status tm_run_refresh_cell(tm_run *run, int64_t case_position, int32_t backen
     tm_limits limits = *tm_run_limits(run, backend);
     /* bf16 products may run on instructions of their own. */
     if (one->dtype == TM_BF16) limits.f32_gflops = fmax(limits.f32_gflops, limits.bf16_gflops);
-    const tm_bound bound =
-        tm_bound_of(&limits, work.flop, work.bytes, work.floor_flop, work.floor_bytes, work.read_only);
+    const tm_load load = tm_load_of(&work);
+    const tm_bound bound = tm_bound_of(&limits, &load);
     const tm_summary summary = tm_summarise(cell->visits, cell->visit_count);
 
     tm_text labels = {0};

@@ -29,6 +29,7 @@ tm_limits tm_modest_limits(int32_t threads)
     return (tm_limits){.threads = threads,
                        .read_gbs = 20,
                        .copy_gbs = 20,
+                       .write_gbs = 10,
                        .llc_gbs = 50,
                        .llc_copy_gbs = 50,
                        .l1_gbs = 200,
@@ -37,11 +38,21 @@ tm_limits tm_modest_limits(int32_t threads)
                        .llc_bytes = 8e6};
 }
 
+tm_load tm_load_of(const tm_work *work)
+{
+    return (tm_load){.flop = work->flop,
+                     .bytes = work->bytes,
+                     .written = work->written,
+                     .floor_flop = work->floor_flop,
+                     .floor_bytes = work->floor_bytes,
+                     .read_only = work->read_only};
+}
+
 double tm_case_call_ns(const tm_case *one, const tm_limits *limits)
 {
     const tm_work work = tm_graph_work(one->graph);
-    const tm_bound bound =
-        tm_bound_of(limits, work.flop, work.bytes, work.floor_flop, work.floor_bytes, work.read_only);
+    const tm_load load = tm_load_of(&work);
+    const tm_bound bound = tm_bound_of(limits, &load);
     return fmax(isnan(bound.limit_ns) ? 1e6 : 2 * bound.limit_ns, 1e3);
 }
 

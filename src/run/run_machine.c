@@ -142,11 +142,11 @@ static tm_status tell_limits(tm_run *run, tm_error *error)
     bool good = facts && all;
     for (int32_t i = 0; i < run->limit_count && good; i++) {
         const tm_limits *one = &run->limits[i];
-        good = json_array_append_new(all, json_pack("{s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "threads",
-                                                    (int)one->threads, "read_gbs", one->read_gbs, "copy_gbs",
-                                                    one->copy_gbs, "l1_gbs", one->l1_gbs, "l2_gbs", one->l2_gbs,
-                                                    "llc_gbs", one->llc_gbs, "f32_gflops", one->f32_gflops,
-                                                    "bf16_gflops", one->bf16_gflops, "i8_gops", one->i8_gops)) == 0;
+        good = json_array_append_new(
+                   all, json_pack("{s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "threads", (int)one->threads,
+                                  "read_gbs", one->read_gbs, "copy_gbs", one->copy_gbs, "write_gbs", one->write_gbs,
+                                  "l1_gbs", one->l1_gbs, "l2_gbs", one->l2_gbs, "llc_gbs", one->llc_gbs, "f32_gflops",
+                                  one->f32_gflops, "bf16_gflops", one->bf16_gflops, "i8_gops", one->i8_gops)) == 0;
     }
     good = good && json_object_set(facts, "limits", all) == 0;
     char *text = good ? json_dumps(facts, JSON_COMPACT) : NULL;
@@ -178,6 +178,7 @@ tm_status tm_run_measure_limits(tm_run *run, double seconds, tm_error *error)
     tm_record_machine *machine = &run->record->machine;
     machine->read_gbs = own->read_gbs;
     machine->copy_gbs = own->copy_gbs;
+    machine->write_gbs = own->write_gbs;
     machine->l1_gbs = own->l1_gbs;
     machine->l2_gbs = own->l2_gbs;
     machine->llc_gbs = own->llc_gbs;

@@ -227,6 +227,9 @@ int32_t tm_case_fitting_slots(const tm_case *one, double llc_bytes, double avail
 /* The limits of a modest machine, for plans that are made before anything is measured. */
 tm_limits tm_modest_limits(int32_t threads);
 
+/* What measure/ must know of a graph's work. */
+tm_load tm_load_of(const tm_work *work);
+
 /* Time of one execution, as long as nothing better is known. */
 double tm_case_call_ns(const tm_case *one, const tm_limits *limits);
 

@@ -259,12 +259,13 @@ static tm_status take_machine(void *context, sqlite3_stmt *row, bool *more, tm_e
     bool failed = false;
     char **const texts[] = {&machine->key, &machine->cpu,  &machine->os,   &machine->governor,
                             &machine->smt, &machine->gpus, &machine->facts};
-    double *const reals[] = {&machine->read_gbs, &machine->copy_gbs,   &machine->l1_gbs,      &machine->l2_gbs,
-                             &machine->llc_gbs,  &machine->f32_gflops, &machine->bf16_gflops, &machine->i8_gops};
+    double *const reals[] = {&machine->read_gbs,    &machine->copy_gbs, &machine->l1_gbs,
+                             &machine->l2_gbs,      &machine->llc_gbs,  &machine->f32_gflops,
+                             &machine->bf16_gflops, &machine->i8_gops,  &machine->write_gbs};
     for (int i = 0; i < 7; i++) *texts[i] = column_copy(row, 1 + i, &failed);
     machine->cores = sqlite3_column_int64(row, 8);
     machine->memory_bytes = sqlite3_column_int64(row, 9);
-    for (int i = 0; i < 8; i++) *reals[i] = column_real(row, 10 + i);
+    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) *reals[i] = column_real(row, 10 + (int)i);
     *more = false;
     return failed ? tm_fail_memory(error, "a record") : TM_OK;
 }

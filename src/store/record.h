@@ -12,7 +12,7 @@ typedef struct tm_record_machine {
     char *key, *cpu, *os, *governor, *smt, *gpus; /* gpus: comma-separated */
     char *facts;                                  /* JSON object: everything else that was found */
     int64_t cores, memory_bytes;
-    double read_gbs, copy_gbs, l1_gbs, l2_gbs, llc_gbs, f32_gflops, bf16_gflops, i8_gops;
+    double read_gbs, copy_gbs, l1_gbs, l2_gbs, llc_gbs, f32_gflops, bf16_gflops, i8_gops, write_gbs;
 } tm_record_machine;
 
 typedef struct tm_record_backend {

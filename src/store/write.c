@@ -12,12 +12,12 @@
 tm_status tm_store_set_machine(tm_store *store, const char *run, const tm_record_machine *machine, tm_error *error)
 {
     static const char sql[] = "INSERT OR REPLACE INTO machine VALUES(" RUN
-                              ", ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
-    return tm_store_execute(store, error, sql, "ttttttttiirrrrrrrr", run, machine->key, machine->cpu, machine->os,
+                              ", ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)";
+    return tm_store_execute(store, error, sql, "ttttttttiirrrrrrrrr", run, machine->key, machine->cpu, machine->os,
                             machine->governor, machine->smt, machine->gpus, machine->facts, machine->cores,
                             machine->memory_bytes, machine->read_gbs, machine->copy_gbs, machine->l1_gbs,
                             machine->l2_gbs, machine->llc_gbs, machine->f32_gflops, machine->bf16_gflops,
-                            machine->i8_gops);
+                            machine->i8_gops, machine->write_gbs);
 }
 
 tm_status tm_store_set_backend(tm_store *store, const char *run, int64_t position, const tm_record_backend *backend,

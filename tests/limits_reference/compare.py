@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 
-FIELDS = ("read_gbs", "copy_gbs", "f32_gflops")
+FIELDS = ("read_gbs", "copy_gbs", "write_gbs", "f32_gflops")
 TOLERANCE = 0.10
 # The program tries more copy patterns than the reference, and the best counts: 20 to 34 % above it was seen.
 MOST_ABOVE = {"copy_gbs": 0.60}

@@ -28,6 +28,14 @@ static tm_limits made_up(void)
                        .llc_bytes = 32e6};
 }
 
+/* Half of what is not only read is written. */
+static tm_bound bound_of(const tm_limits *limits, double flop, double bytes, double floor_flop, double floor_bytes,
+                         bool read_only)
+{
+    const tm_load load = {flop, bytes, read_only ? 0 : bytes / 2, floor_flop, floor_bytes, read_only};
+    return tm_bound_of(limits, &load);
+}
+
 static void near(double got, double want)
 {
     if (!(fabs(got - want) <= 1e-12 * fabs(want))) fail_msg("%.17g instead of %.17g", got, want);
@@ -37,40 +45,67 @@ static void limit_takes_what_binds(void **state)
 {
     (void)state;
     const tm_limits limits = made_up();
-    tm_bound bound = tm_bound_of(&limits, 4e9, 1e6, 4e9, 1e6, false);
+    tm_bound bound = bound_of(&limits, 4e9, 1e6, 4e9, 1e6, false);
     near(bound.limit_ns, 1e7);
     assert_string_equal(bound.basis, "flop");
-    bound = tm_bound_of(&limits, 1, 1e9, 1, 1e9, false);
+    bound = bound_of(&limits, 1, 1e9, 1, 1e9, false);
     near(bound.limit_ns, 1e7);
     assert_string_equal(bound.basis, "memory-copy");
-    bound = tm_bound_of(&limits, 1, 1e9, 1, 1e9, true);
+    bound = bound_of(&limits, 1, 1e9, 1, 1e9, true);
     near(bound.limit_ns, 1.25e7);
     assert_string_equal(bound.basis, "memory-read");
-    bound = tm_bound_of(&limits, 0, 16e6, 0, 16e6, true); /* exactly half of the last level */
+    bound = bound_of(&limits, 0, 16e6, 0, 16e6, true); /* exactly half of the last level */
     near(bound.limit_ns, 64000);
     assert_string_equal(bound.basis, "llc-read");
-    bound = tm_bound_of(&limits, 0, 16e6, 0, 16e6, false);
+    bound = bound_of(&limits, 0, 16e6, 0, 16e6, false);
     near(bound.limit_ns, 80000);
     assert_string_equal(bound.basis, "llc-copy");
-    bound = tm_bound_of(&limits, 0, 16000001, 0, 0, false);
+    bound = bound_of(&limits, 0, 16000001, 0, 0, false);
     assert_string_equal(bound.basis, "memory-copy");
+}
+
+/* Each direction has a limit of its own where its part alone does not stay in the last level. */
+static void each_direction_binds(void **state)
+{
+    (void)state;
+    tm_limits limits = made_up();
+    limits.write_gbs = 40;
+    const struct {
+        double bytes, written, limit_ns;
+        const char *basis;
+    } loads[] = {{1e9, 0.5e9, 1.25e7, "memory-write"},    {1e9, 0.9e9, 2.25e7, "memory-write"},
+                 {1e9, 0.3e9, 1e7, "memory-copy"},        {1e9, 0.1e9, 1.125e7, "memory-read"},
+                 {1e9, 16e6, 984e6 / 80, "memory-read"},  {40e6, 16e6, 4e5, "memory-copy"},
+                 {40e6, 39e6, 39e6 / 40, "memory-write"}, {15e6, 14e6, 75000, "llc-copy"}};
+    for (size_t i = 0; i < sizeof loads / sizeof *loads; i++) {
+        const tm_load load = {.bytes = loads[i].bytes, .written = loads[i].written, .floor_bytes = loads[i].bytes};
+        const tm_bound bound = tm_bound_of(&limits, &load);
+        near(bound.limit_ns, loads[i].limit_ns);
+        assert_string_equal(bound.basis, loads[i].basis);
+        assert_true(bound.floor_ns <= bound.limit_ns);
+    }
+    const tm_load load = {.flop = 1e10, .bytes = 1e9, .written = 0.9e9};
+    assert_string_equal(tm_bound_of(&limits, &load).basis, "flop");
+    limits.write_gbs = 0; /* not measured: as if it were free */
+    const tm_load mostly_written = {.bytes = 1e9, .written = 0.9e9};
+    near(tm_bound_of(&limits, &mostly_written).limit_ns, 1e7);
 }
 
 static void floor_streams_through_the_levels(void **state)
 {
     (void)state;
     const tm_limits limits = made_up();
-    near(tm_bound_of(&limits, 0, 1, 0, 5e4, true).floor_ns, 50);
-    near(tm_bound_of(&limits, 0, 1, 0, 1e5 + 1e6, true).floor_ns, 100 + 2000);
+    near(bound_of(&limits, 0, 1, 0, 5e4, true).floor_ns, 50);
+    near(bound_of(&limits, 0, 1, 0, 1e5 + 1e6, true).floor_ns, 100 + 2000);
     /* beyond the caches: 100 + 4000 + 32e6/250, and the rest at what memory does best */
     const double cached = 1e5 + 2e6 + 32e6;
-    near(tm_bound_of(&limits, 0, 1, 0, cached + 8e6, true).floor_ns, 100 + 4000 + 128000 + 1e5);
-    near(tm_bound_of(&limits, 0, 1, 0, cached + 8e6, false).floor_ns, 100 + 4000 + 128000 + 8e4);
-    near(tm_bound_of(&limits, 0, 1, 4e9, 5e4, true).floor_ns, 1e7);
-    near(tm_bound_of(&limits, 0, 0, 0, 0, true).floor_ns, 0);
+    near(bound_of(&limits, 0, 1, 0, cached + 8e6, true).floor_ns, 100 + 4000 + 128000 + 1e5);
+    near(bound_of(&limits, 0, 1, 0, cached + 8e6, false).floor_ns, 100 + 4000 + 128000 + 8e4);
+    near(bound_of(&limits, 0, 1, 4e9, 5e4, true).floor_ns, 1e7);
+    near(bound_of(&limits, 0, 0, 0, 0, true).floor_ns, 0);
     for (double bytes = 1; bytes < 1e10; bytes *= 3) { /* never above the limit: a program at its limit is honest */
         for (int read_only = 0; read_only < 2; read_only++) {
-            const tm_bound bound = tm_bound_of(&limits, 10, bytes, 10, bytes, read_only);
+            const tm_bound bound = bound_of(&limits, 10, bytes, 10, bytes, read_only);
             assert_true(bound.floor_ns <= bound.limit_ns);
         }
     }
@@ -80,16 +115,16 @@ static void unmeasured_is_unknown(void **state)
 {
     (void)state;
     const tm_limits nothing = {0};
-    assert_true(isnan(tm_bound_of(&nothing, 1, 1, 1, 1, true).limit_ns));
-    assert_true(isnan(tm_bound_of(&nothing, 1, 1, 1, 1, true).floor_ns));
-    assert_true(tm_bound_of(&nothing, 0, 0, 0, 0, true).limit_ns == 0);
+    assert_true(isnan(bound_of(&nothing, 1, 1, 1, 1, true).limit_ns));
+    assert_true(isnan(bound_of(&nothing, 1, 1, 1, 1, true).floor_ns));
+    assert_true(bound_of(&nothing, 0, 0, 0, 0, true).limit_ns == 0);
     tm_limits partly = made_up();
     partly.f32_gflops = 0;
-    assert_true(isnan(tm_bound_of(&partly, 1, 1e9, 1, 1e9, true).limit_ns));
-    near(tm_bound_of(&partly, 0, 1e9, 0, 1e9, true).limit_ns, 1.25e7);
+    assert_true(isnan(bound_of(&partly, 1, 1e9, 1, 1e9, true).limit_ns));
+    near(bound_of(&partly, 0, 1e9, 0, 1e9, true).limit_ns, 1.25e7);
     partly = made_up();
     partly.llc_gbs = partly.llc_copy_gbs = 0; /* no last level measured: memory's rate, and the floor stays below */
-    const tm_bound bound = tm_bound_of(&partly, 0, 1e6, 0, 1e6, true);
+    const tm_bound bound = bound_of(&partly, 0, 1e6, 0, 1e6, true);
     assert_string_equal(bound.basis, "memory-read");
     assert_true(bound.floor_ns <= bound.limit_ns);
 }
@@ -132,11 +167,15 @@ static void probes_do_their_work(void **state)
             float want = (float)(k + 1);
             if (probes[i]->kind == TM_PROBE_COPY && k >= half) want = (float)(k - half + 1);
             if (probes[i]->kind == TM_PROBE_ADD && k >= 2 * third) want = data[k - 2 * third] + data[k - third];
+            if (probes[i]->kind == TM_PROBE_WRITE) { /* one vector, at most of 16 floats, everywhere */
+                if (k < 16 || data[k] != want) continue;
+                fail_msg("%s: element %d is not written", probes[i]->name, k);
+            }
             if (data[k] != want) fail_msg("%s: element %d", probes[i]->name, k);
         }
     }
     free(data);
-    assert_int_equal(kinds & 15, 15); /* read, copy, add and f32 exist everywhere */
+    assert_int_equal(kinds & 31, 31); /* read, copy, write, add and f32 exist everywhere */
 }
 
 /* Every single bit of the data reaches the result of a read: flipping one word anywhere changes it. */
@@ -200,6 +239,7 @@ static void measurement_is_plausible(void **state)
     assert_int_equal(got.threads, 1);
     assert_true(got.read_gbs > 0.2 && got.read_gbs < 5000);
     assert_true(got.copy_gbs > 0.2 && got.copy_gbs < 5000);
+    assert_true(got.write_gbs > 0.2 && got.write_gbs < 5000);
     assert_true(got.f32_gflops > 0.5 && got.f32_gflops < 5000);
     assert_true(got.spread >= 0 && got.spread <= 1);
     if (got.l1_bytes > 0) assert_true(got.l1_gbs > got.read_gbs);
@@ -211,10 +251,15 @@ static void measurement_is_plausible(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(limit_takes_what_binds), cmocka_unit_test(floor_streams_through_the_levels),
-        cmocka_unit_test(unmeasured_is_unknown),  cmocka_unit_test(best_of_two),
-        cmocka_unit_test(probes_do_their_work),   cmocka_unit_test(reads_read_everything),
-        cmocka_unit_test(team_runs_every_member), cmocka_unit_test(measurement_is_plausible),
+        cmocka_unit_test(limit_takes_what_binds),
+        cmocka_unit_test(each_direction_binds),
+        cmocka_unit_test(floor_streams_through_the_levels),
+        cmocka_unit_test(unmeasured_is_unknown),
+        cmocka_unit_test(best_of_two),
+        cmocka_unit_test(probes_do_their_work),
+        cmocka_unit_test(reads_read_everything),
+        cmocka_unit_test(team_runs_every_member),
+        cmocka_unit_test(measurement_is_plausible),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -260,7 +260,7 @@ static void altered_schemas_are_refused(void **state)
         {"ALTER TABLE run ADD COLUMN extra TEXT DEFAULT 'x'", "tables"},
         {"DROP TABLE note", "tables"},
         {"PRAGMA user_version = 99", "newer"},
-        {"PRAGMA user_version = 3", "newer"},
+        {"PRAGMA user_version = 4", "newer"},
         {"PRAGMA user_version = 1", "tables"},
         {"PRAGMA user_version = 0", "damaged"},
         {"PRAGMA application_id = 12345", "another program"},

@@ -44,6 +44,7 @@ static void older_schemas_are_read_and_upgraded(void **state)
     assert_int_equal(tm_store_put_comparison(store, "r1", &pair, &error), TM_OK);
     tm_store_close(store);
     change(here->path, "DROP TABLE aa; ALTER TABLE comparison DROP COLUMN margin; ALTER TABLE run DROP COLUMN aa_floor;"
+                       " ALTER TABLE machine DROP COLUMN write_gbs;"
                        " PRAGMA user_version = 1");
     for (int step = 0; step < 3; step++) {
         const bool upgraded = step > 0;
@@ -52,6 +53,7 @@ static void older_schemas_are_read_and_upgraded(void **state)
         assert_int_equal(store->version, upgraded ? TM_STORE_SCHEMA : 1);
         assert_int_equal(tm_store_load(store, "r1", false, &got, &error), TM_OK);
         assert_int_equal(got->comparison_count, 1);
+        assert_true(got->machine.read_gbs == 1.5 && isnan(got->machine.write_gbs));
         assert_true(got->comparisons[0].ratio == 1 && isnan(got->comparisons[0].margin));
         assert_true(got->aa_count == 0 && isnan(got->aa_floor));
         tm_record_free(got);

@@ -7,16 +7,17 @@
 #include <stdint.h>
 
 typedef enum tm_probe_kind {
-    TM_PROBE_READ, /* counts the bytes read */
-    TM_PROBE_COPY, /* counts bytes read plus bytes written, whatever the hardware really moves */
-    TM_PROBE_ADD,  /* two streams read, one written: the mix that uses every port of a first-level cache */
+    TM_PROBE_READ,  /* counts the bytes read */
+    TM_PROBE_COPY,  /* counts bytes read plus bytes written, whatever the hardware really moves */
+    TM_PROBE_WRITE, /* counts the bytes written */
+    TM_PROBE_ADD,   /* two streams read, one written: the mix that uses every port of a first-level cache */
     TM_PROBE_F32,
     TM_PROBE_BF16,
     TM_PROBE_I8
 } tm_probe_kind;
 
-/* Works on `bytes` at `data` (64-byte aligned, a multiple of TM_PROBE_GRAIN): reads all of it; copies the first half to
- * the second; or adds the first two thirds into the last. */
+/* Works on `bytes` at `data` (64-byte aligned, a multiple of TM_PROBE_GRAIN): reads all of it; writes all of it; copies
+ * the first half to the second; or adds the first two thirds into the last. */
 enum { TM_PROBE_GRAIN = 3072 };
 
 typedef struct tm_probe {

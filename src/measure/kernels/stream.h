@@ -104,6 +104,32 @@ static uint64_t copy_streamed_4(void *data, size_t bytes)
     COPY_APART(4);
 }
 
+/* The same bytes everywhere, which no store can know. */
+static uint64_t write_streamed(void *data, size_t bytes)
+{
+    const VECTOR value = LOAD(data);
+    for (size_t at = 0; at < bytes; at += step) {
+#pragma GCC unroll 8
+        for (size_t k = 0; k < WIDE; k++) STREAM((char *)data + at + k * sizeof(VECTOR), value);
+    }
+    FENCE();
+    return 0;
+}
+
+static uint64_t write_streamed_4(void *data, size_t bytes)
+{
+    const VECTOR value = LOAD(data);
+    const size_t quarter = bytes / 4;
+    for (size_t at = 0; at < quarter; at += 2 * sizeof(VECTOR)) {
+#pragma GCC unroll 8
+        for (size_t k = 0; k < WIDE; k++) {
+            STREAM((char *)data + (k / 2) * quarter + at + (k % 2) * sizeof(VECTOR), value);
+        }
+    }
+    FENCE();
+    return 0;
+}
+
 static uint64_t add_plain(void *data, size_t bytes)
 {
     const size_t third = bytes / 3;
@@ -128,6 +154,8 @@ static uint64_t add_plain(void *data, size_t bytes)
         {"copy non-temporal prefetched " isa, TM_PROBE_COPY, 1, copy_streamed_prefetched, 0, 0},                       \
         {"copy non-temporal 2 streams " isa, TM_PROBE_COPY, 1, copy_streamed_2, 0, 0},                                 \
         {"copy non-temporal 4 streams " isa, TM_PROBE_COPY, 1, copy_streamed_4, 0, 0},                                 \
+        {"write non-temporal " isa, TM_PROBE_WRITE, 1, write_streamed, 0, 0},                                          \
+        {"write non-temporal 4 streams " isa, TM_PROBE_WRITE, 1, write_streamed_4, 0, 0},                              \
     {                                                                                                                  \
         "add " isa, TM_PROBE_ADD, 0, add_plain, 0, 0                                                                   \
     }

@@ -22,6 +22,13 @@ static uint64_t copy_library(void *data, size_t bytes)
     return 0;
 }
 
+/* Like copy_library, the processor's own way for what is large. */
+static uint64_t write_library(void *data, size_t bytes)
+{
+    memset(data, 1, bytes);
+    return 0;
+}
+
 enum { CHAINS = 10 };
 
 /* Multiply and add as two operations, as the baseline of x86-64 has them; two flop all the same. */
@@ -41,6 +48,7 @@ static double multiply_add(int64_t rounds)
 }
 
 const tm_probe tm_probes_portable[] = {{"copy by the C library", TM_PROBE_COPY, 0, copy_library, 0, 0},
+                                       {"write by the C library", TM_PROBE_WRITE, 1, write_library, 0, 0},
                                        STREAM_PROBES("portable"),
                                        {"multiply-add portable", TM_PROBE_F32, 0, 0, multiply_add, 2.0 * 4 * CHAINS},
                                        {0}};
