@@ -66,8 +66,10 @@ void tm_adapter_version(const char *path, const char *package, char *into, size_
 /* One range of addresses, used from its beginning. Programs follow each other in a session, and pages that are there
  * already need not be had from the system again. All zero: nothing is mapped. */
 typedef struct tm_pages {
+    int32_t threads; /* that fetch new pages from the system together; 0 is 1 */
     char *base;
     size_t bytes;
+    size_t present; /* of them, those that have pages */
 } tm_pages;
 
 /* At least `bytes` of memory, in huge pages where the system gives them; NULL when there is none. */

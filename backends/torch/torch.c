@@ -47,6 +47,7 @@ static tm_status torch_open(const char *device, const char *location, const char
     tm_session *opened = calloc(1, sizeof *opened);
     if (!opened) return tm_adapter_fail(error, TM_OUT_OF_MEMORY, "out of memory for a session");
     opened->host = host;
+    opened->pages.threads = threads;
     tm_status status = read_options(options, device, opened, error);
     /* PyTorch reads this when it first allocates a tensor. */
     if (status == TM_OK && setenv("THP_MEM_ALLOC_ENABLE", opened->tuned ? "1" : "0", 1) != 0) {

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static const double largest_of[] = {[TM_F32] = 0x1.fffffep127, [TM_BF16] = 0x1.fep127, [TM_F16] = 65504};
 
@@ -87,12 +88,63 @@ static void count_zero(const tm_judge *judge, double want, double size, tm_tally
     tally->may_be_zero += tm_element_error(&judge->rule, 0, want, size) <= judge->rule.max_limit;
 }
 
+enum { BLOCK = 256, LANES = 4 };
+
+/* A few elements of a unit on their way through the element error, filled up with zeros to whole lanes. */
+typedef struct block {
+    double got[BLOCK], want[BLOCK], size[BLOCK];
+} block;
+
+/* The sum of the squared errors of a block that has nothing to tell: nothing infinite or NaN in it, no error above
+ * `most`. -1 for any other. The arithmetic of tm_element_error without its branches, so that it becomes vectors. */
+static double plain_squares(const tm_rule *rule, const block *now, int64_t count, double most)
+{
+    const double rounding = rule->c * rule->u_out, tiny = rule->tiny, unit = rule->u_acc;
+    double sum[LANES] = {0}, odd[LANES] = {0};
+    for (int64_t i = 0; i < count; i += LANES) {
+        for (int64_t lane = 0; lane < LANES; lane++) {
+            const double want = now->want[i + lane];
+            const double excess = fabs(now->got[i + lane] - want) - rounding * fabs(want) - tiny;
+            const double quotient = excess / (unit * now->size[i + lane]);
+            const double error = excess <= 0 ? 0 : quotient;
+            odd[lane] += error <= most ? 0 : 1; /* NaN is not */
+            sum[lane] += error * error;
+        }
+    }
+    double squares = 0, odds = 0;
+    for (int64_t lane = 0; lane < LANES; lane++) squares += sum[lane], odds += odd[lane];
+    return odds > 0 ? -1 : squares;
+}
+
+/* Judges `count` elements of the unit from `first` on. */
+static void judge_block(const tm_judge *judge, const tm_unit *unit, int64_t first, int64_t count, block *now,
+                        tm_tally *tally)
+{
+    for (int64_t i = count; i % LANES; i++) now->got[i] = now->want[i] = now->size[i] = 0;
+    const double squares = plain_squares(&judge->rule, now, count, tally->max_error);
+    if (squares >= 0) tally->squares += squares;
+    for (int64_t i = 0; i < count && !(squares >= 0); i++) {
+        count_error(judge, unit, first + i, now->got[i], now->want[i], now->size[i], tally);
+    }
+    for (int64_t i = 0; i < count && judge->counts_zeros; i++) count_zero(judge, now->want[i], now->size[i], tally);
+}
+
+static int64_t fill_block(block *now, const tm_unit *unit, int64_t first, const double *got, const double *want)
+{
+    const int64_t count = unit->count - first < BLOCK ? unit->count - first : BLOCK;
+    memcpy(now->got, got + first, (size_t)count * sizeof *got);
+    memcpy(now->want, want + first, (size_t)count * sizeof *want);
+    return count;
+}
+
 void tm_check_scaled(const tm_judge *judge, const tm_unit *unit, const double *got, const double *want,
                      const float *size, tm_tally *tally)
 {
-    for (int64_t i = 0; i < unit->count; i++) {
-        count_error(judge, unit, i, got[i], want[i], (double)size[i], tally);
-        count_zero(judge, want[i], (double)size[i], tally);
+    block now;
+    for (int64_t first = 0; first < unit->count; first += BLOCK) {
+        const int64_t count = fill_block(&now, unit, first, got, want);
+        for (int64_t i = 0; i < count; i++) now.size[i] = (double)size[first + i];
+        judge_block(judge, unit, first, count, &now, tally);
     }
     tally->checked += unit->count;
 }
@@ -140,12 +192,13 @@ void tm_check_ulp(const tm_judge *judge, const tm_unit *unit, const double *got,
     (void)size;
     tm_rule rule = judge->rule;
     rule.c = 0;
-    rule.u_acc = 1;
+    rule.u_acc = rule.max_limit = 1;
     const tm_judge by_ulp = {judge->problem, rule, judge->counts_zeros};
-    for (int64_t i = 0; i < unit->count; i++) {
-        const double ulp = tm_ulp(rule.dtype, want[i]);
-        count_error(&by_ulp, unit, i, got[i], want[i], ulp, tally);
-        count_zero(&by_ulp, want[i], ulp / rule.max_limit, tally);
+    block now;
+    for (int64_t first = 0; first < unit->count; first += BLOCK) {
+        const int64_t count = fill_block(&now, unit, first, got, want);
+        for (int64_t i = 0; i < count; i++) now.size[i] = tm_ulp(rule.dtype, want[first + i]);
+        judge_block(&by_ulp, unit, first, count, &now, tally);
     }
     tally->checked += unit->count;
 }
@@ -165,11 +218,16 @@ void tm_check_softmax(const tm_judge *judge, const tm_unit *unit, const double *
         fail(tally, unit->base, "the row at element %lld sums to %.9g, allowed 1 +- %.3g", (long long)unit->base, sum,
              bound);
     }
-    for (int64_t i = 0; i < unit->count; i++) {
-        const double scaled = sum > 0 ? got[i] / sum : got[i];
-        const bool nearer = fabs(got[i] - want[i]) < fabs(scaled - want[i]);
-        count_error(judge, unit, i, nearer ? got[i] : scaled, want[i], (double)size[i], tally);
-        count_zero(judge, want[i], (double)size[i], tally);
+    const double common = sum > 0 ? sum : 1;
+    block now;
+    for (int64_t first = 0; first < unit->count; first += BLOCK) {
+        const int64_t count = fill_block(&now, unit, first, got, want);
+        for (int64_t i = 0; i < count; i++) {
+            const double value = now.got[i], scaled = value / common;
+            now.got[i] = fabs(value - now.want[i]) < fabs(scaled - now.want[i]) ? value : scaled;
+            now.size[i] = (double)size[first + i];
+        }
+        judge_block(judge, unit, first, count, &now, tally);
     }
     tally->checked += unit->count;
 }

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const tm_oracle_op *const ops[TM_OP_COUNT] = {
 #define TM_OP(name, ...) [TM_OP_##name] = &tm_oracle_##name,
@@ -139,12 +140,18 @@ double tm_round_to(tm_dtype dtype, double value)
     return value;
 }
 
+/* The exponent's bits alone are a power of two. */
 double tm_ulp(tm_dtype dtype, double value)
 {
-    const int lowest = dtype == TM_F16 ? -14 : -126;
-    int exponent = value != 0 && isfinite(value) ? ilogb(value) : lowest;
-    if (exponent < lowest) exponent = lowest;
-    return ldexp(2 * tm_dtype_roundoff(dtype), exponent);
+    const uint64_t exponent_bits = UINT64_C(0x7ff) << 52;
+    const double lowest = dtype == TM_F16 ? 0x1p-14 : 0x1p-126;
+    uint64_t bits;
+    double power;
+    memcpy(&bits, &value, sizeof bits);
+    bits &= exponent_bits;
+    if (bits == exponent_bits) bits = 0; /* infinite or NaN */
+    memcpy(&power, &bits, sizeof power);
+    return 2 * tm_dtype_roundoff(dtype) * (power > lowest ? power : lowest);
 }
 
 typedef struct scratch_job {
