@@ -298,8 +298,7 @@ static void add_reproduction(const tm_explained *explained, tm_text *into)
     tm_text_add(into, "\nThe output is wrong whether or not it is timed; this writes inputs, output and what is right:"
                       "\n\n    tensormark verify ");
     tm_shell_quote(tm_report_text(cell->case_id), into);
-    tm_text_add(into, " --backends ");
-    tm_shell_quote(tm_report_text(cell->backend), into);
+    tm_report_backends(explained->record, tm_report_text(cell->backend), into);
     tm_text_format(into, " --seed %llu --dump wrong\n", (unsigned long long)explained->record->seed);
 }
 

@@ -63,13 +63,39 @@ void tm_shell_quote(const char *word, tm_text *into)
     tm_text_add(into, "'");
 }
 
+/* Does the comma-separated list hold a name that this definition gave, options behind it or not? */
+static bool is_used(const char *definition, const char *backends)
+{
+    const size_t name = strcspn(definition, "=");
+    if (!definition[name]) return false;
+    for (const char *at = backends; *at; at += strcspn(at, ","), at += *at == ',') {
+        if (strncmp(at, definition, name) == 0 && strchr(",+", at[name])) return true;
+    }
+    return false;
+}
+
+void tm_report_backends(const tm_record *record, const char *backends, tm_text *into)
+{
+    for (int64_t i = 0; i < record->backend_count; i++) {
+        const char *definition = tm_report_text(record->backends[i].definition);
+        bool first = true;
+        for (int64_t k = 0; k < i && first; k++) {
+            first = strcmp(definition, tm_report_text(record->backends[k].definition)) != 0;
+        }
+        if (!first || !is_used(definition, backends)) continue;
+        tm_text_add(into, " --backend ");
+        tm_shell_quote(definition, into);
+    }
+    tm_text_add(into, " --backends ");
+    tm_shell_quote(backends, into);
+}
+
 void tm_report_repeat(const tm_record *record, const char *case_id, const char *backends, tm_text *into)
 {
     const char *mode = tm_report_text(record->mode);
     tm_text_add(into, "tensormark run ");
     tm_shell_quote(case_id, into);
-    tm_text_add(into, " --backends ");
-    tm_shell_quote(backends, into);
+    tm_report_backends(record, backends, into);
     if (strcmp(mode, "quick") == 0 || strcmp(mode, "full") == 0) tm_text_format(into, " --%s", mode);
     tm_text_format(into, " --seed %llu", (unsigned long long)record->seed);
 }

@@ -139,7 +139,8 @@ static json_t *backend_object(const tm_record_backend *backend)
         set(object, "device", tm_json_text(backend->device)) &&
         set(object, "threads", json_integer(backend->threads)) &&
         set(object, "options", tm_json_text(backend->options)) &&
-        set(object, "library", tm_json_text(backend->library))) {
+        set(object, "library", tm_json_text(backend->library)) &&
+        set(object, "definition", tm_json_text(backend->definition))) {
         return object;
     }
     json_decref(object);

@@ -244,6 +244,27 @@ static tm_status write_id(const char *text, const char *own_name, const options 
     return status;
 }
 
+/* The --backend option that means the same from any folder. */
+static tm_status write_definition(const char *own_name, const options *defined, tm_backend_spec *into, tm_error *error)
+{
+    tm_text text = {0};
+    tm_text_add_bytes(&text, own_name, strcspn(own_name, "+"));
+    tm_text_format(&text, "=%s", into->name);
+    if (into->location[0]) {
+        char folder[PATH_MAX];
+        const bool moves = into->location[0] != '/' && access(into->location, F_OK) == 0;
+        const bool known = moves && getcwd(folder, sizeof folder);
+        tm_text_format(&text, "@%s%s%s", known ? folder : "", known ? "/" : "", into->location);
+    }
+    if (!strstr(into->location, "://")) tm_text_format(&text, ":%s", into->device);
+    print_options(defined, &text);
+    const tm_status status = text.failed ? tm_fail_memory(error, "a backend's name")
+                                         : copy_part(own_name, "definition", text.data, text.length, into->definition,
+                                                     sizeof into->definition, error);
+    tm_text_free(&text);
+    return status;
+}
+
 /* Which file is loaded: what the location names if that is a library, the engine, or a library of the backend folder.
  */
 static tm_status find_library(const char *text, tm_backend_spec *into, tm_error *error)
@@ -297,6 +318,7 @@ tm_status tm_backend_spec_parse(const char *text, const char *const *definitions
 
     default_device(into);
     status = write_id(text, own_name, &chosen, into, error);
+    if (status == TM_OK && own_name) status = write_definition(own_name, &defined, into, error);
     for (int i = 0; i < OPTION_COUNT; i++) defined.present[i] = defined.present[i] || chosen.present[i];
     into->threads = (int32_t)(chosen.threads ? chosen.threads : defined.threads);
     into->delay_percent = (int32_t)(chosen.present[OPTION_DELAY] ? chosen.delay : defined.delay);

@@ -16,6 +16,7 @@ typedef struct tm_backend_spec {
     int32_t threads;       /* 0: the run's default */
     int32_t delay_percent; /* +delay=PCT: added by the worker around every batch */
     bool twin;
+    char definition[768]; /* the --backend NAME=SPEC behind the id, its path made absolute; "" for none */
 } tm_backend_spec;
 
 /* "native:cpu+tuned" -> spec. `definitions` are the "NAME=SPEC" of --backend options, NULL-terminated or NULL. Knows

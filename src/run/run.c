@@ -41,9 +41,12 @@ static tm_status make_record(tm_run *run, tm_error *error)
             .device = strdup(""),
             .options = strdup(options->backends[i].options),
             .library = strdup(options->backends[i].library),
+            .definition = strdup(options->backends[i].definition),
             .threads = tm_run_threads(run, i),
         };
-        if (!record->backends[i].id || !record->backends[i].options) return tm_fail_memory(error, "the run");
+        if (!record->backends[i].id || !record->backends[i].options || !record->backends[i].definition) {
+            return tm_fail_memory(error, "the run");
+        }
     }
     for (int64_t i = 0; i < cells; i++) run->cells[i] = (tm_cell){.first_call_ns = NAN, .check = {.freivalds = NAN}};
     for (int64_t c = 0; c < (int64_t)options->cases->count; c++) {

@@ -11,9 +11,10 @@ enum { PLAN_VERSION = 1 };
 
 static json_t *spec_to_json(const tm_backend_spec *spec)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:b}", "id", spec->id, "name", spec->name, "device",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:b, s:s}", "id", spec->id, "name", spec->name, "device",
                      spec->device, "options", spec->options, "location", spec->location, "library", spec->library,
-                     "threads", spec->threads, "delay", spec->delay_percent, "twin", spec->twin);
+                     "threads", spec->threads, "delay", spec->delay_percent, "twin", spec->twin, "definition",
+                     spec->definition);
 }
 
 tm_status tm_run_plan_write(const tm_run_options *options, int32_t count, char **json, tm_error *error)
@@ -70,6 +71,7 @@ static bool spec_from_json(const json_t *object, tm_backend_spec *spec)
         .delay_percent = (int32_t)json_integer_value(json_object_get(object, "delay")),
         .twin = json_is_true(json_object_get(object, "twin")),
     };
+    take(spec->definition, sizeof spec->definition, object, "definition"); /* older plans have none */
     return take(spec->id, sizeof spec->id, object, "id") && take(spec->name, sizeof spec->name, object, "name") &&
            take(spec->device, sizeof spec->device, object, "device") &&
            take(spec->options, sizeof spec->options, object, "options") &&

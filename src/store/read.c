@@ -285,7 +285,18 @@ static tm_status take_backend(void *context, sqlite3_stmt *row, bool *more, tm_e
     backend->options = column_copy(row, 3, &failed);
     backend->library = column_copy(row, 4, &failed);
     backend->threads = sqlite3_column_int64(row, 5);
+    backend->definition = column_copy(row, 6, &failed);
     return failed ? tm_fail_memory(error, "a record") : TM_OK;
+}
+
+/* Files before version 3 do not tell how a name was defined. */
+static tm_status load_backends(tm_store *store, const char *run, tm_record *record, tm_error *error)
+{
+#define BACKENDS(definition)                                                                                           \
+    "SELECT id, framework_version, device, options, library, threads, " definition " FROM backend WHERE run = " RUN    \
+    " ORDER BY position"
+    return for_each_row(store, store->version < 3 ? BACKENDS("NULL") : BACKENDS("definition"), run, take_backend,
+                        record, error);
 }
 
 static void read_cell_figures(sqlite3_stmt *row, tm_record_cell *cell)
@@ -450,12 +461,7 @@ static tm_status load_all(tm_store *store, const char *run, bool with_samples, l
     if (status == TM_OK) {
         status = for_each_row(store, "SELECT * FROM machine WHERE run = " RUN, run, take_machine, record, error);
     }
-    if (status == TM_OK) {
-        status = for_each_row(store,
-                              "SELECT id, framework_version, device, options, library, threads FROM backend"
-                              " WHERE run = " RUN " ORDER BY position",
-                              run, take_backend, record, error);
-    }
+    if (status == TM_OK) status = load_backends(store, run, record, error);
     if (status == TM_OK) status = for_each_row(store, CELLS, run, take_cell, load, error);
     if (status == TM_OK) status = load_pairs(store, run, record, error);
     if (status == TM_OK && with_samples) status = for_each_row(store, VISITS, run, take_sample, load, error);

@@ -43,6 +43,7 @@ static void free_backend(const tm_record_backend *backend)
 {
     free(backend->id);
     free(backend->framework_version);
+    free(backend->definition);
     free(backend->device);
     free(backend->options);
     free(backend->library);

@@ -18,6 +18,7 @@ typedef struct tm_record_machine {
 typedef struct tm_record_backend {
     char *id; /* canonical name, or the name that --backend gave it */
     char *framework_version, *device, *options, *library;
+    char *definition; /* the NAME=SPEC of the --backend option that named it, "" for none */
     int64_t threads;
 } tm_record_backend;
 

@@ -36,7 +36,8 @@ static const char *const steps[TM_STORE_SCHEMA] = {
     "CREATE TABLE aa(run INTEGER NOT NULL REFERENCES run, case_id TEXT NOT NULL, backend TEXT NOT NULL,"
     " base TEXT NOT NULL, verdict TEXT, ratio REAL, ci_low REAL, ci_high REAL, smallest_effect REAL, margin REAL,"
     " PRIMARY KEY(run, case_id, backend, base));",
-    "ALTER TABLE machine ADD COLUMN write_gbs REAL;",
+    "ALTER TABLE machine ADD COLUMN write_gbs REAL;"
+    "ALTER TABLE backend ADD COLUMN definition TEXT;",
 };
 
 static int apply(sqlite3 *db, int64_t from, int64_t to)

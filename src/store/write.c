@@ -23,12 +23,12 @@ tm_status tm_store_set_machine(tm_store *store, const char *run, const tm_record
 tm_status tm_store_set_backend(tm_store *store, const char *run, int64_t position, const tm_record_backend *backend,
                                tm_error *error)
 {
-    static const char sql[] = "INSERT OR REPLACE INTO backend VALUES(" RUN ", ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    static const char sql[] = "INSERT OR REPLACE INTO backend VALUES(" RUN ", ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     return tm_store_execute(store, error, sql,
                             "titttt"
-                            "ti",
+                            "tit",
                             run, position, backend->id, backend->framework_version, backend->device, backend->options,
-                            backend->library, backend->threads);
+                            backend->library, backend->threads, backend->definition);
 }
 
 static tm_status insert_run(tm_store *store, const tm_record *record, const char *plan, tm_error *error)

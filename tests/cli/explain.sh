@@ -43,7 +43,13 @@ refused "--format is md" show --db r.db --explain relu@native --format json
     >out 2>err
 works show --db w.db --explain matmul@a
 holds out "- status: INVALID"
-holds out "    tensormark verify matmul/64x300,300x50/f32 --backends a --seed "
+holds out "    tensormark run matmul/64x300,300x50/f32 --backend a=honest@$libraries/libdouble_lost_term.so:cpu --backends a --quick "
+holds out "    tensormark verify matmul/64x300,300x50/f32 --backend a=honest@$libraries/libdouble_lost_term.so:cpu --backends a --seed "
+again=$(sed -n 's/^    tensormark \(verify .*\)/\1/p' out)
+mkdir elsewhere
+(cd elsewhere && eval "\"$program\" $again" >../out 2>../err)
+[ $? -eq 3 ] && grep -q "output differs" out || fail "the command that shows it again: $again: $(cat out err)"
+[ -s elsewhere/wrong/oracle0.npy ] || fail "nothing was dumped: $(ls elsewhere elsewhere/wrong)"
 "$program" run relu/512x256 --backend b=honest@"$libraries/libdouble_lazy.so" --backends b --quick --quiet --db w.db >out 2>err
 works show --db w.db --explain relu@b
 holds out "- status: INVALID"

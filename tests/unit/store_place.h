@@ -56,10 +56,15 @@ static inline tm_store *open_store(const char *path, bool read_only)
 
 static inline tm_record example_run(const char *id, tm_record_backend backends[2])
 {
-    backends[0] =
-        (tm_record_backend){(char *)"native:cpu", (char *)"Tensormark", (char *)"cpu", (char *)"", (char *)"", 2};
-    backends[1] = (tm_record_backend){(char *)"torch:cpu", (char *)"PyTorch", (char *)"cpu",
-                                      (char *)"+tuned",    (char *)"/lib.so", 4};
+    backends[0] = (tm_record_backend){
+        (char *)"native:cpu", (char *)"Tensormark", (char *)"cpu", (char *)"", (char *)"", (char *)"", 2};
+    backends[1] = (tm_record_backend){(char *)"torch:cpu",
+                                      (char *)"PyTorch",
+                                      (char *)"cpu",
+                                      (char *)"+tuned",
+                                      (char *)"/lib.so",
+                                      (char *)"t2=torch@/env",
+                                      4};
     return (tm_record){.id = (char *)id,
                        .started = (char *)"2026-01-01T00:00:00Z",
                        .mode = (char *)"quick",

@@ -1,6 +1,7 @@
 /* Backend names, canonical ids, definitions with paths and URLs, and the refusals. */
 #include "run/backend_spec.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -73,6 +74,38 @@ static void refused(const char *text, const char *definition, const char *reason
     const char *const definitions[] = {"first=native", definition, NULL};
     assert_int_equal(tm_backend_spec_parse(text, definitions, &spec, &error), TM_INVALID_ARGUMENT);
     if (!strstr(error.message, reason)) fail_msg("%s: %s; expected: %s", text, error.message, reason);
+}
+
+/* Defined again from its own definition, whatever folder one is in, a name means the same. */
+static void definitions_can_be_repeated(void **state)
+{
+    (void)state;
+    static const char *const written[][3] = {
+        {"m+threads=2", "m=mock@libtensormark_text.so+tuned", "m=mock@%s/libtensormark_text.so:cpu+tuned"},
+        {"m", "m=mock@./libtensormark_mock.so+isa=avx2+delay=3",
+         "m=mock@%s/./libtensormark_mock.so:cpu+isa=avx2+delay=3"},
+        {"m", "m=torch@no-such-file:cuda", "m=torch@no-such-file:cuda"},
+        {"m", "m=openai@http://127.0.0.1:8080", "m=openai@http://127.0.0.1:8080"},
+        {"m+tuned", "m=native+isa=portable", "m=native:cpu+isa=portable"},
+    };
+    char here[PATH_MAX], wanted[2 * PATH_MAX];
+    assert_non_null(getcwd(here, sizeof here));
+    for (size_t i = 0; i < sizeof written / sizeof *written; i++) {
+        assert_int_equal(chdir(folder), 0);
+        const tm_backend_spec first = parsed(written[i][0], written[i][1]);
+        assert_int_equal(chdir("/"), 0);
+        snprintf(wanted, sizeof wanted, written[i][2], folder);
+        assert_string_equal(first.definition, wanted);
+        const tm_backend_spec again = parsed(written[i][0], first.definition);
+        assert_string_equal(again.definition, first.definition);
+        assert_string_equal(again.id, first.id);
+        assert_string_equal(again.name, first.name);
+        assert_string_equal(again.device, first.device);
+        assert_string_equal(again.options, first.options);
+        assert_true(again.threads == first.threads && again.delay_percent == first.delay_percent);
+    }
+    assert_string_equal(parsed("native+tuned", "m=native").definition, "");
+    assert_int_equal(chdir(here), 0);
 }
 
 static void ids_are_canonical(void **state)
@@ -204,11 +237,9 @@ static void names_leave_out_test_doubles(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ids_are_canonical),
-        cmocka_unit_test(options_reach_their_fields),
-        cmocka_unit_test(definitions_locate),
-        cmocka_unit_test(mistakes_are_named),
-        cmocka_unit_test(names_leave_out_test_doubles),
+        cmocka_unit_test(ids_are_canonical),  cmocka_unit_test(options_reach_their_fields),
+        cmocka_unit_test(definitions_locate), cmocka_unit_test(definitions_can_be_repeated),
+        cmocka_unit_test(mistakes_are_named), cmocka_unit_test(names_leave_out_test_doubles),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

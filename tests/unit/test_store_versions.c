@@ -33,7 +33,8 @@ static void twins_of_other_runs_are_found(void **state)
     tm_store_close(store);
 }
 
-/* Version 1 had no twins. Reading leaves such a file as it is; the first writer brings it up to date. */
+/* Version 1 had no twins, version 2 no definitions of backends. Reading leaves such a file as it is; the first writer
+ * brings it up to date. */
 static void older_schemas_are_read_and_upgraded(void **state)
 {
     const place *here = *state;
@@ -43,6 +44,17 @@ static void older_schemas_are_read_and_upgraded(void **state)
     const tm_record_comparison pair = {(char *)"c", (char *)"b", (char *)"a", (char *)"EQUAL", 1, 0.9, 1.1, 0.2, 0.01};
     assert_int_equal(tm_store_put_comparison(store, "r1", &pair, &error), TM_OK);
     tm_store_close(store);
+    change(here->path, "ALTER TABLE backend DROP COLUMN definition; PRAGMA user_version = 2");
+    for (int step = 0; step < 2; step++) {
+        tm_record *got = NULL;
+        store = open_store(here->path, true);
+        assert_int_equal(store->version, 2);
+        assert_int_equal(tm_store_load(store, "r1", false, &got, &error), TM_OK);
+        assert_true(got->backend_count > 0 && got->comparisons[0].margin == 0.01);
+        assert_string_equal(got->backends[0].definition, "");
+        tm_record_free(got);
+        tm_store_close(store);
+    }
     change(here->path, "DROP TABLE aa; ALTER TABLE comparison DROP COLUMN margin; ALTER TABLE run DROP COLUMN aa_floor;"
                        " ALTER TABLE machine DROP COLUMN write_gbs;"
                        " PRAGMA user_version = 1");
