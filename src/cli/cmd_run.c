@@ -209,9 +209,8 @@ static int report(const tm_options *options, const tm_run_options *run, const ch
     if (result == TM_EXIT_OK) result = tm_cli_show(options, record);
     if (result == TM_EXIT_OK) {
         const int found = gated ? tm_cli_gate(options, run, record, baseline, &gate) : TM_EXIT_OK;
-        const bool answered = found == TM_EXIT_OK || found == TM_EXIT_REGRESSION || found == TM_EXIT_CELLS;
         result = found != TM_EXIT_OK ? found : tm_report_exit_status(record, options->strict);
-        const int written = tm_cli_write_ci(options, record, gated && answered ? &gate : NULL);
+        const int written = tm_cli_write_ci(options, record, gate.comparison ? &gate : NULL);
         if (written != TM_EXIT_OK) result = written;
     }
     tm_gate_free(&gate);

@@ -126,6 +126,7 @@ static tm_status compare(const tm_run_options *run, const tm_record *record, con
     return status;
 }
 
+/* Without an answer until it is measured again. */
 static bool add_item(tm_gate *gate, const tm_compared *row)
 {
     tm_regression *items = realloc(gate->items, ((size_t)gate->count + 1) * sizeof *items);
@@ -133,8 +134,13 @@ static bool add_item(tm_gate *gate, const tm_compared *row)
     gate->items = items;
     items[gate->count] =
         (tm_regression){.case_id = strdup(row->other->case_id), .backend = strdup(row->other->backend)};
-    gate->count++;
-    return items[gate->count - 1].case_id && items[gate->count - 1].backend;
+    tm_regression *item = &items[gate->count++];
+    item->unknown = true;
+    gate->unknown++;
+    snprintf(item->sentence, sizeof item->sentence,
+             "seems to take %.1f %% longer than %.200s, but was not measured again", 100 * tm_slowdown(row->ratio),
+             gate->against);
+    return item->case_id && item->backend;
 }
 
 static bool flag(tm_gate *gate)
@@ -258,8 +264,8 @@ static int measure_again(const tm_options *options, const tm_run_options *run, c
 
 /* --- what was found --- */
 
-/* Fills the sentence; false when the cell could not be measured again. */
-static bool conclude(tm_gate *gate, tm_regression *item, const tm_compared *row)
+/* Fills the sentence, and says what is known now. */
+static void conclude(tm_gate *gate, tm_regression *item, const tm_compared *row)
 {
     const tm_compared *first = find_row(gate->comparison, item);
     const double before = 100 * tm_slowdown(first->ratio), allowed = 100 * gate->allowed;
@@ -268,8 +274,10 @@ static bool conclude(tm_gate *gate, tm_regression *item, const tm_compared *row)
                  "seems to take %.1f %% longer than %.200s, but could not be measured again: %s: %.200s", before,
                  gate->against, row ? tm_cell_status_name(row->other->status) : "no result",
                  row ? row->other->reason : "");
-        return false;
+        return;
     }
+    item->unknown = false;
+    gate->unknown--;
     const double now = 100 * tm_slowdown(row->ratio), low = 100 * tm_slowdown(row->ci_high),
                  high = 100 * tm_slowdown(row->ci_low);
     item->confirmed = tm_is_slower_than(row, gate->allowed);
@@ -286,7 +294,6 @@ static bool conclude(tm_gate *gate, tm_regression *item, const tm_compared *row)
             "fresh processes; allowed are %.3g %%)",
             before, gate->against, now, low, high, allowed);
     }
-    return true;
 }
 
 static int judge_again(const tm_options *options, const tm_run_options *run, const tm_record *baseline, tm_gate *gate)
@@ -303,14 +310,13 @@ static int judge_again(const tm_options *options, const tm_run_options *run, con
         const tm_status status = compare(run, second, baseline, &all, &error);
         if (status != TM_OK) result = tm_cli_error(status, &error);
     }
-    bool complete = true;
     for (int64_t i = 0; i < gate->count && result == TM_EXIT_OK; i++) {
-        complete &= conclude(gate, &gate->items[i], find_row(all, &gate->items[i]));
+        conclude(gate, &gate->items[i], find_row(all, &gate->items[i]));
     }
     tm_comparison_free(all);
     tm_record_free(second);
     if (result != TM_EXIT_OK) return result;
-    return gate->confirmed ? TM_EXIT_REGRESSION : complete ? TM_EXIT_OK : TM_EXIT_CELLS;
+    return gate->confirmed ? TM_EXIT_REGRESSION : gate->unknown ? TM_EXIT_CELLS : TM_EXIT_OK;
 }
 
 /* Regressions are told even with --quiet. */

@@ -51,60 +51,81 @@ static void add_attribute(const char *name, const char *value, tm_text *into)
 
 typedef enum result { PASSED, SKIPPED, FAILED, ERRORED, RESULTS } result;
 
-static result result_of(const tm_record_cell *cell, const tm_regression *finding)
+/* What a cell's test case says: nothing for one that passed. */
+typedef struct outcome {
+    result result;
+    const char *kind; /* its type; NULL for none */
+    tm_text sentence;
+} outcome;
+
+static outcome of_status(const tm_record_cell *cell)
 {
-    if (finding && finding->confirmed) return FAILED;
-    if (cell->status == TM_CELL_OK) return PASSED;
-    if (cell->status == TM_CELL_UNSUPPORTED || cell->status == TM_CELL_SKIPPED) return SKIPPED;
-    return cell->status == TM_CELL_INVALID ? FAILED : ERRORED;
+    const bool skipped = cell->status == TM_CELL_UNSUPPORTED || cell->status == TM_CELL_SKIPPED;
+    outcome found = {.result = skipped                           ? SKIPPED
+                               : cell->status == TM_CELL_INVALID ? FAILED
+                                                                 : ERRORED,
+                     .kind = tm_cell_status_name(cell->status)};
+    const char *reason = tm_report_text(cell->reason);
+    tm_text_format(&found.sentence, ": %s%s%s", found.kind, *reason ? ": " : "", reason);
+    return found;
 }
 
-/* The sentence, and the kind of what happened. */
-static void add_outcome(const tm_record_cell *cell, const tm_regression *finding, tm_text *into)
+/* The caller frees the sentence. */
+static outcome outcome_of(const tm_record_cell *cell, const tm_gate *gate)
+{
+    const tm_regression *finding = tm_gate_find(gate, cell->case_id, cell->backend);
+    outcome found = {.result = PASSED};
+    if (cell->status != TM_CELL_OK) return of_status(cell);
+    if (finding && (finding->confirmed || finding->unknown)) {
+        found = finding->confirmed ? (outcome){.result = FAILED, .kind = "REGRESSION"}
+                                   : (outcome){.result = ERRORED, .kind = "UNKNOWN"};
+        tm_text_format(&found.sentence, " %s", finding->sentence);
+    } else if (!tm_gate_could_compare(gate, cell)) {
+        found.result = SKIPPED;
+        tm_text_format(&found.sentence, " has no time %s%s to be compared with",
+                       gate->comparison->unpaired ? "" : "of ", gate->against);
+    }
+    return found;
+}
+
+static void add_outcome(const tm_record_cell *cell, const outcome *found, tm_text *into)
 {
     static const char *const elements[RESULTS] = {NULL, "skipped", "failure", "error"};
-    const result found = result_of(cell, finding);
-    if (found == PASSED) return;
-    const bool slower = finding && finding->confirmed;
-    const char *kind = slower ? "REGRESSION" : tm_cell_status_name(cell->status);
     tm_text sentence = {0};
-    if (slower) {
-        tm_text_format(&sentence, "%s on %s %s", tm_report_text(cell->case_id), tm_report_text(cell->backend),
-                       finding->sentence);
-    } else {
-        const char *reason = tm_report_text(cell->reason);
-        tm_text_format(&sentence, "%s on %s: %s%s%s", tm_report_text(cell->case_id), tm_report_text(cell->backend),
-                       kind, *reason ? ": " : "", reason);
-    }
-    if (sentence.failed) into->failed = true;
-    tm_text_format(into, "      <%s", elements[found]);
-    if (found != SKIPPED) add_attribute("type", kind, into);
+    tm_text_format(&sentence, "%s on %s%s", tm_report_text(cell->case_id), tm_report_text(cell->backend),
+                   tm_report_text(found->sentence.data));
+    if (sentence.failed || found->sentence.failed) into->failed = true;
+    tm_text_format(into, "      <%s", elements[found->result]);
+    if (found->result != SKIPPED) add_attribute("type", found->kind, into);
     add_attribute("message", sentence.data, into);
     tm_text_add(into, "/>\n");
     tm_text_free(&sentence);
 }
 
-static void add_cell(const tm_record_cell *cell, const tm_regression *finding, tm_text *into)
+static void add_cell(const tm_record_cell *cell, const tm_gate *gate, tm_text *into)
 {
+    outcome found = outcome_of(cell, gate);
     tm_text_add(into, "    <testcase");
     add_attribute("classname", cell->backend, into);
     add_attribute("name", cell->case_id, into);
     if (tm_cell_completed(cell)) tm_text_format(into, " time=\"%.9f\"", cell->median_ns * 1e-9);
-    if (result_of(cell, finding) == PASSED) {
+    if (found.result == PASSED) {
         tm_text_add(into, "/>\n");
-        return;
+    } else {
+        tm_text_add(into, ">\n");
+        add_outcome(cell, &found, into);
+        tm_text_add(into, "    </testcase>\n");
     }
-    tm_text_add(into, ">\n");
-    add_outcome(cell, finding, into);
-    tm_text_add(into, "    </testcase>\n");
+    tm_text_free(&found.sentence);
 }
 
 void tm_report_junit(const tm_record *record, const tm_gate *gate, tm_text *into)
 {
     long long counts[RESULTS] = {0};
     for (int64_t i = 0; i < record->cell_count; i++) {
-        const tm_record_cell *cell = &record->cells[i];
-        counts[result_of(cell, tm_gate_find(gate, cell->case_id, cell->backend))]++;
+        outcome found = outcome_of(&record->cells[i], gate);
+        counts[found.result]++;
+        tm_text_free(&found.sentence);
     }
     tm_text_add(into, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"tensormark\"");
     tm_text_format(into, " tests=\"%lld\" failures=\"%lld\" errors=\"%lld\" skipped=\"%lld\"",
@@ -112,9 +133,6 @@ void tm_report_junit(const tm_record *record, const tm_gate *gate, tm_text *into
     add_attribute("id", record->id, into);
     add_attribute("timestamp", record->started, into);
     tm_text_add(into, ">\n");
-    for (int64_t i = 0; i < record->cell_count; i++) {
-        const tm_record_cell *cell = &record->cells[i];
-        add_cell(cell, tm_gate_find(gate, cell->case_id, cell->backend), into);
-    }
+    for (int64_t i = 0; i < record->cell_count; i++) add_cell(&record->cells[i], gate, into);
     tm_text_add(into, "  </testsuite>\n</testsuites>\n");
 }

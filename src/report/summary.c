@@ -10,8 +10,13 @@ static void add_answer(const tm_record *record, const tm_gate *gate, tm_text *in
     tm_text_add(into, "# Tensormark: ");
     if (gate && gate->confirmed > 0)
         tm_text_format(into, "%lld regression%s", (long long)gate->confirmed, gate->confirmed == 1 ? "" : "s");
+    else if (gate)
+        tm_text_add(into, gate->unknown ? "no regression is known" : "no regression");
     else
-        tm_text_add(into, gate ? "no regression" : failed ? "some cells failed" : "all cells completed");
+        tm_text_add(into, failed ? "some cells failed" : "all cells completed");
+    if (gate && gate->unknown > 0)
+        tm_text_format(into, ", %lld cell%s without an answer", (long long)gate->unknown,
+                       gate->unknown == 1 ? "" : "s");
     if (gate && failed) tm_text_add(into, ", and some cells failed");
     tm_text_add(into, "\n\n");
     if (!gate) return;
@@ -21,12 +26,12 @@ static void add_answer(const tm_record *record, const tm_gate *gate, tm_text *in
     tm_text_add(into, "\n");
 }
 
-static void add_findings(const tm_gate *gate, bool confirmed, const char *title, tm_text *into)
+static void add_findings(const tm_gate *gate, bool confirmed, bool unknown, const char *title, tm_text *into)
 {
     bool any = false;
     for (int64_t i = 0; i < gate->count; i++) {
         const tm_regression *one = &gate->items[i];
-        if (one->confirmed != confirmed) continue;
+        if (one->confirmed != confirmed || one->unknown != unknown) continue;
         if (!any) tm_text_format(into, "\n## %s\n\n", title);
         any = true;
         tm_text_add(into, "- ");
@@ -44,8 +49,9 @@ void tm_report_summary(const tm_record *record, const tm_gate *gate, tm_text *in
     const tm_report_style plain = {0};
     add_answer(record, gate, into);
     if (gate) {
-        add_findings(gate, true, "Regressions", into);
-        add_findings(gate, false, "Measured again, and not found slower than allowed", into);
+        add_findings(gate, true, false, "Regressions", into);
+        add_findings(gate, false, true, "Seemed slower, and not measured again", into);
+        add_findings(gate, false, false, "Measured again, and not found slower than allowed", into);
         tm_text_add(into, "\n");
         tm_report_compare_markdown(gate->comparison, &plain, into);
         tm_text_add(into, "\n");

@@ -1,6 +1,7 @@
 /* Looking things up in a gate's findings, and freeing them. */
 #include "store/gate.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,26 @@ const tm_regression *tm_gate_find(const tm_gate *gate, const char *case_id, cons
         if (strcmp(one->case_id, case_id) == 0 && strcmp(one->backend, backend) == 0) return one;
     }
     return NULL;
+}
+
+/* Against a baseline every backend is asked about, else those that are compared with the base. */
+static bool is_asked_about(const tm_comparison *all, const char *backend)
+{
+    bool found = all->unpaired;
+    for (int64_t i = 0; i < all->pair_count && !found; i++) found = strcmp(all->pairs[i].other->id, backend) == 0;
+    return found;
+}
+
+bool tm_gate_could_compare(const tm_gate *gate, const tm_record_cell *cell)
+{
+    if (!gate || !tm_cell_completed(cell) || !is_asked_about(gate->comparison, cell->backend)) return true;
+    for (int64_t i = 0; i < gate->comparison->row_count; i++) {
+        const tm_compared *row = &gate->comparison->rows[i];
+        const bool same =
+            strcmp(row->other->case_id, cell->case_id) == 0 && strcmp(row->other->backend, cell->backend) == 0;
+        if (same && isfinite(row->ratio)) return true;
+    }
+    return false;
 }
 
 void tm_gate_free(const tm_gate *gate)

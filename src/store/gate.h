@@ -8,6 +8,7 @@
 typedef struct tm_regression {
     char *case_id, *backend;
     bool confirmed;     /* slower than allowed when measured again as well: the gate fails */
+    bool unknown;       /* not measured again, whatever the reason: there is no answer */
     char sentence[640]; /* what was found */
 } tm_regression;
 
@@ -16,7 +17,7 @@ typedef struct tm_gate {
     char against[160];         /* "in run 2026...", or a backend of the same run */
     tm_comparison *comparison; /* before anything was measured again; points into records that outlive the gate */
     tm_regression *items;
-    int64_t count, confirmed;
+    int64_t count, confirmed, unknown;
 } tm_gate;
 
 /* By how much longer the other takes: 0.3 is 30 %; NaN for a ratio that is not known. */
@@ -28,6 +29,10 @@ bool tm_is_slower_than(const tm_compared *row, double allowed);
 
 /* The finding about a cell, NULL for none. `gate` may be NULL. */
 const tm_regression *tm_gate_find(const tm_gate *gate, const char *case_id, const char *backend);
+
+/* False for a completed cell that the gate should have compared and could not, since the other side has no time. `gate`
+ * may be NULL. */
+bool tm_gate_could_compare(const tm_gate *gate, const tm_record_cell *cell);
 
 void tm_gate_free(const tm_gate *gate); /* what it holds */
 
