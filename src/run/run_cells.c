@@ -50,80 +50,6 @@ void tm_cell_end(tm_cell *cell, tm_cell_status status, const char *reason)
     snprintf(cell->reason, sizeof cell->reason, "%s", reason);
 }
 
-static void add_label(tm_text *labels, bool condition, const char *label)
-{
-    if (!condition) return;
-    if (labels->length) tm_text_add(labels, ",");
-    tm_text_add(labels, label);
-}
-
-/* A backend's own labels, whatever it wrote there. */
-static void plain_labels(const char *theirs, char *into)
-{
-    for (; *theirs; theirs++) {
-        const char c = *theirs;
-        const bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-        if (letter || strchr("=,_-+.", c)) *into++ = c;
-    }
-    *into = '\0';
-}
-
-static bool shape_labels(const tm_run *run, const tm_cell *cell, const tm_summary *summary, const tm_bound *bound,
-                         tm_text *labels)
-{
-    const bool measured = summary->samples > 0;
-    add_label(labels, run->options->mode == TM_MODE_QUICK && measured, "QUICK");
-    add_label(labels, cell->capped, "CAPPED");
-    add_label(labels, cell->disturbed, "DISTURBED");
-    add_label(labels, cell->nonlinear > 0, "NONLINEAR");
-    add_label(labels, measured && tm_has_drift(summary), "NO STEADY STATE");
-    add_label(labels, measured && summary->ci_high_ns < 0.95 * bound->floor_ns, "SUSPECT");
-    add_label(labels, measured && run->no_floor, "NO-AA");
-    add_label(labels, cell->check.grade == TM_GRADE_LOWACC, "LOWACC");
-    add_label(labels, cell->check.labels & TM_LABEL_RACY, "RACY");
-    add_label(labels, cell->check.labels & TM_LABEL_NOT_FIRST, "NOT-FIRST");
-    add_label(labels, cell->peak_of_worker, "PEAK=WORKER");
-    add_label(labels, cell->declared.quantises_activations, "A8");
-    add_label(labels, cell->declared.accumulator == TM_F16, "ACC=f16");
-    add_label(labels, cell->declared.accumulator == TM_BF16, "ACC=bf16");
-    add_label(labels, cell->declared.tf32, "ACC=tf32");
-    char own[sizeof cell->declared.labels];
-    plain_labels(cell->declared.labels, own);
-    add_label(labels, *own, own);
-    if (!labels->data) tm_text_add(labels, "");
-    return !labels->failed;
-}
-
-static bool begins_with(const char *labels, const char *label)
-{
-    const size_t length = strlen(label);
-    return strncmp(labels, label, length) == 0 && (labels[length] == ',' || labels[length] == '\0');
-}
-
-void tm_cell_read_labels(tm_cell *cell, const char *labels)
-{
-    static const char *const ours[] = {"QUICK",   "CAPPED",  "DISTURBED", "NONLINEAR", "NO STEADY STATE",
-                                       "SUSPECT", "NO-AA",   "LOWACC",    "RACY",      "NOT-FIRST",
-                                       "A8",      "ACC=f16", "ACC=bf16",  "ACC=tf32",  "PEAK=WORKER"};
-    cell->capped = strstr(labels, "CAPPED") != NULL;
-    cell->disturbed = strstr(labels, "DISTURBED") != NULL;
-    cell->nonlinear = strstr(labels, "NONLINEAR") ? 2 : 0;
-    cell->peak_of_worker = strstr(labels, "PEAK=WORKER") != NULL;
-    cell->check.labels =
-        (strstr(labels, "RACY") ? TM_LABEL_RACY : 0) | (strstr(labels, "NOT-FIRST") ? TM_LABEL_NOT_FIRST : 0);
-    cell->declared.accumulator = strstr(labels, "ACC=f16") ? TM_F16 : strstr(labels, "ACC=bf16") ? TM_BF16 : TM_F32;
-    cell->declared.tf32 = strstr(labels, "ACC=tf32") != NULL;
-    while (*labels) {
-        bool known = false;
-        for (size_t i = 0; i < sizeof ours / sizeof *ours && !known; i++) known = begins_with(labels, ours[i]);
-        if (!known) break; /* a backend's own come last */
-        cell->declared.quantises_activations |= begins_with(labels, "A8");
-        labels += strcspn(labels, ",");
-        labels += *labels == ',';
-    }
-    snprintf(cell->declared.labels, sizeof cell->declared.labels, "%s", labels);
-}
-
 static tm_status replace(char **field, const char *value, tm_error *error)
 {
     char *copy = strdup(value);
@@ -185,7 +111,7 @@ tm_status tm_run_refresh_cell(tm_run *run, int64_t case_position, int32_t backen
     const tm_summary summary = tm_summarise(cell->visits, cell->visit_count);
 
     tm_text labels = {0};
-    if (!shape_labels(run, cell, &summary, &bound, &labels)) {
+    if (!tm_cell_write_labels(run, cell, &summary, &bound, &labels)) {
         tm_text_free(&labels);
         return tm_fail_memory(error, "labels");
     }

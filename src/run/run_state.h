@@ -32,7 +32,8 @@ typedef struct tm_cell {
     bool final;        /* nothing more is measured: failed, skipped, unsupported */
     int32_t losses;    /* workers lost on this cell */
     int32_t discarded; /* visits repeated because of disturbance */
-    int32_t nonlinear; /* passes in which twice the work did not take twice the time */
+    bool nonlinear;    /* twice the work did not take twice the time: samples are slopes. Decided before the first */
+    bool settled;      /* the output was seen not to change after a batch, the inputs not to have changed at all */
     bool disturbed, capped;
     double sampling_ns; /* spent in visits, for CAPPED */
     double first_call_ns;
@@ -122,9 +123,6 @@ int32_t tm_run_open_cells(const tm_run *run, int64_t case_position);
 /* Appends a kept visit; the samples are copied. */
 tm_status tm_cell_add_visit(tm_cell *cell, const tm_visit *visit, tm_error *error);
 
-/* Takes over what only the labels of a stored row still tell. */
-void tm_cell_read_labels(tm_cell *cell, const char *labels);
-
 /* Nothing more will be measured of this cell. */
 void tm_cell_end(tm_cell *cell, tm_cell_status status, const char *reason);
 
@@ -136,6 +134,15 @@ tm_status tm_run_store_case(tm_run *run, int64_t case_position, tm_error *error)
 
 /* After the last pass: floors, and, of a complete run, verdicts. */
 tm_status tm_run_conclude(tm_run *run, bool complete, tm_error *error);
+
+/* --- labels: run_labels.c, cell_labels.def --------------------------------------------------------------------- */
+
+/* Appends the cell's labels with ',' between, a backend's own last. False: out of memory. */
+bool tm_cell_write_labels(const tm_run *run, const tm_cell *cell, const tm_summary *summary, const tm_bound *bound,
+                          tm_text *labels);
+
+/* Takes over what only the labels of a stored row still tell, into a cell that has none. */
+void tm_cell_read_labels(tm_cell *cell, const char *labels);
 
 /* --- comparisons: run_verdict.c, run_twin.c ----------------------------------------------------------------- */
 
