@@ -19,7 +19,8 @@ struct tm_program {
     int32_t slots, inputs;
     float **data; /* slots x inputs; NULL until bound */
     float *output;
-    int64_t elements; /* of the output */
+    int64_t elements;   /* of the output */
+    int64_t since_bind; /* executions since an input was bound */
 };
 
 static double now_ns(void)
@@ -127,6 +128,7 @@ static tm_status mock_bind(tm_program *program, int32_t slot, int32_t input, siz
     if (!*place) *place = malloc(whole + 1);
     if (!*place) return mock_fail(error, TM_OUT_OF_MEMORY, "an input", "");
     memcpy((char *)*place + offset_bytes, data, bytes);
+    program->since_bind = 0;
     return TM_OK;
 }
 
@@ -138,6 +140,26 @@ static bool is_bound(const tm_program *program, int32_t slot)
     return true;
 }
 
+/* Makes a negative element more so, which relu does not show. */
+static void spoil(float *data, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        if (data[i] < 0) {
+            data[i] -= 1;
+            return;
+        }
+    }
+}
+
+static double call_ns(const tm_program *program)
+{
+    const tm_session *session = program->session;
+    const mock_rule *pace = mock_find(&session->script, MOCK_CALL_NS, session->host, program->graph);
+    const mock_rule *later = mock_find(&session->script, MOCK_LATER_NS, session->host, program->graph);
+    if (later && program->since_bind >= later->at) pace = later;
+    return pace ? pace->amount : 0;
+}
+
 static tm_status run_once(tm_program *program, int32_t slot, tm_error *error)
 {
     tm_session *session = program->session;
@@ -145,14 +167,19 @@ static tm_status run_once(tm_program *program, int32_t slot, tm_error *error)
     const double begin = now_ns();
     const tm_status status = mock_strike(script, MOCK_RUN, ++session->runs, session->host, program->graph, error);
     if (status != TM_OK) return status;
+    program->since_bind++;
     if (mock_find(script, MOCK_NOTHING, session->host, program->graph)) return TM_OK;
     if (!is_bound(program, slot)) return mock_fail(error, TM_INVALID_ARGUMENT, "mock: inputs are not bound", "");
     mock_compute(session->host, program->graph, program->data + slot * program->inputs, program->output);
     if (mock_find(script, MOCK_WRONG, session->host, program->graph) && program->elements > 0) {
         program->output[program->elements / 2] += 1.0f;
     }
-    const mock_rule *pace = mock_find(script, MOCK_CALL_NS, session->host, program->graph);
-    while (pace && now_ns() < begin + pace->amount) {}
+    const mock_rule *changes = mock_find(script, MOCK_SPOIL, session->host, program->graph);
+    if (changes && program->since_bind >= changes->at) {
+        const tm_shape shape = session->host->value_shape(program->graph, 0);
+        spoil(program->data[slot * program->inputs], mock_elements(&shape));
+    }
+    while (now_ns() < begin + call_ns(program)) {}
     return TM_OK;
 }
 
@@ -162,6 +189,9 @@ static tm_status mock_run(tm_program *program, int32_t first_slot, int64_t count
     for (int64_t i = 0; i < count && status == TM_OK; i++) {
         status = run_once(program, (int32_t)((first_slot + i) % program->slots), error);
     }
+    const double end = now_ns();
+    const mock_rule *once = mock_find(&program->session->script, MOCK_BATCH_NS, program->session->host, program->graph);
+    while (once && now_ns() < end + once->amount) {}
     return status;
 }
 

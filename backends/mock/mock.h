@@ -20,8 +20,11 @@ typedef enum mock_moment {
 } mock_moment;
 
 typedef enum mock_fault {
-    MOCK_CALL_NS, /* each execution takes so long */
-    MOCK_CRASH,   /* SIGSEGV */
+    MOCK_CALL_NS,  /* each execution takes so long */
+    MOCK_LATER_NS, /* from the n-th after inputs were bound on it does */
+    MOCK_BATCH_NS, /* so much more for all executions that are asked for at once */
+    MOCK_SPOIL,    /* the n-th after inputs were bound and later ones change an input */
+    MOCK_CRASH,    /* SIGSEGV */
     MOCK_ABORT,
     MOCK_EXIT0,
     MOCK_HANG, /* for ever, SIGTERM ignored */

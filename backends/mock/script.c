@@ -16,6 +16,9 @@ static const struct {
     mock_fault fault;
 } words[] = {
     {"call_ns", "a", MOCK_CALL_NS},
+    {"later_ns", "an", MOCK_LATER_NS},
+    {"batch_ns", "a", MOCK_BATCH_NS},
+    {"spoil", "n", MOCK_SPOIL},
     {"crash", "mN", MOCK_CRASH},
     {"abort", "mN", MOCK_ABORT},
     {"exit0", "mN", MOCK_EXIT0},

@@ -232,6 +232,8 @@ tm_status tm_torch_read(tm_program *program, int32_t output, size_t offset_bytes
     const tm_torch *torch = &program->session->torch;
     const int32_t value = host->output_value(program->graph, output);
     const tm_shape shape = value_shape(program, value);
+    if (program->dense_since != program->session->syncs) free_dense(program);
+    program->dense_since = program->session->syncs;
     if (!program->dense[output]) {
         const int32_t where = program->where[value];
         const tensor result = program->life[where] == TM_TORCH_OF_SLOT

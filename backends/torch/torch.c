@@ -80,6 +80,7 @@ static void torch_declared(const tm_program *program, tm_declared *into)
 static tm_status torch_sync(tm_session *session, tm_error *error)
 {
     const tm_torch *torch = &session->torch;
+    session->syncs++;
     if (torch->device == TM_TORCH_MPS) torch->mps_wait();
     if (torch->device != TM_TORCH_CUDA) return TM_OK;
     const int failed = torch->cuda_wait();

@@ -115,6 +115,7 @@ struct tm_session {
     const tm_host *host;
     bool tuned, tf32;
     tm_pages pages; /* of inputs on the processor */
+    int64_t syncs;  /* how many there were */
 };
 
 /* Arguments of a step. Registers hold handles: values of the graph first, then what the backend adds. */
@@ -187,7 +188,8 @@ struct tm_program {
     tm_torch_steps views, steps; /* at bind, and at each execution */
     tm_torch_buffer *buffer;     /* outputs that are preallocated */
     int32_t buffers;
-    tensor *dense; /* by output: its row-major copy in host memory, once it was read */
+    tensor *dense;       /* by output: its row-major copy in host memory, once it was read */
+    int64_t dense_since; /* the session's count of syncs then */
     tm_declared declared;
 };
 

@@ -130,10 +130,12 @@ typedef struct tm_backend {
     /* Starts `count` executions, on slots first, first + 1, ... modulo the number of slots. May return early. */
     tm_status (*run)(tm_program *program, int32_t first_slot, int64_t count, tm_error *error);
 
-    /* Returns once every execution started so far has finished and its outputs are in memory. */
+    /* Returns once every execution started so far has finished and its outputs are in memory. Drops what `read` has
+     * kept of them: the host syncs again to see whether an output has changed since. */
     tm_status (*sync)(tm_session *session, tm_error *error);
 
-    /* Copies part of an output of the last execution, converted to dense row-major. */
+    /* Copies part of an output of the last execution, converted to dense row-major. What is made for that, such as a
+     * dense copy of the whole, may serve further reads until the next `run` or `sync`. */
     tm_status (*read)(tm_program *program, int32_t output, size_t offset_bytes, size_t bytes, void *into,
                       tm_error *error);
 

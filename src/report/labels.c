@@ -9,7 +9,7 @@ static const struct {
     {"QUICK", "measured with --quick: fewer rounds, so only larger differences are found"},
     {"CAPPED", "the most time that a cell may sample was reached, so it kept fewer rounds than others"},
     {"DISTURBED", "something else used the machine in some rounds, and the patience to repeat them was spent"},
-    {"NONLINEAR", "twice the executions did not take twice the time, within 3 %; ranked all the same"},
+    {"NONLINEAR", "twice the executions do not take twice the time; the time shown is the slope, (t(2n) - t(n)) / n"},
     {"NO STEADY STATE", "the time changed by more than 3 % over the run; shown, not ranked"},
     {"SUSPECT", "faster than 0.95 of the time that no correct program can beat, as measured here"},
     {"LOWACC", "less accurate than asked for, but nothing lost; shown, not ranked"},

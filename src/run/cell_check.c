@@ -1,6 +1,7 @@
 /* Every step gives an outcome; the first that is not OK ends the check. */
 #include "run/cell_check.h"
 
+#include "base/clock.h"
 #include "base/dtype.h"
 
 #include <math.h>
@@ -12,6 +13,9 @@ static const double first_call_timeout_s = 120;
 
 /* A call longer than this needs no warm-up (measurement.md, point 5). */
 static const double long_call_ns = 1e9;
+
+/* From the end of a batch until its output is looked at again. */
+static const double settling_ns = 20e6;
 
 static const tm_outcome fine = {.status = TM_CELL_OK};
 
@@ -74,6 +78,16 @@ tm_outcome tm_cell_bind(tm_worker *worker, const tm_case_data *data, int32_t slo
 tm_outcome tm_cell_late(void)
 {
     return invalid("work after the stop", "the output still changed after the timed batch was said to be finished");
+}
+
+tm_outcome tm_cell_settled(tm_worker *worker, const tm_case_data *data, const tm_visit_result *visit)
+{
+    const double left_ns = visit->end_ns + settling_ns - (double)tm_now_ns();
+    tm_hash128 now;
+    if (left_ns > 0) tm_sleep_ns((uint64_t)left_ns);
+    const tm_outcome outcome = tm_worker_hash_output(worker, data->output_bytes, &now);
+    if (outcome.status != TM_CELL_OK) return outcome;
+    return tm_hash128_equal(now, visit->hash) ? outcome : tm_cell_late();
 }
 
 /* Reads output 0 and hands it to the oracle's judgement. What is read must be what hashed to `hash` (NULL: any). */

@@ -29,6 +29,9 @@ tm_outcome tm_cell_verify_output(tm_worker *worker, tm_case_data *data, tm_cell_
 /* INVALID: the output changed after the batch had ended. */
 tm_outcome tm_cell_late(void);
 
+/* Looks at the output again 20 ms after the visit's last batch. INVALID if it is not what it was then. */
+tm_outcome tm_cell_settled(tm_worker *worker, const tm_case_data *data, const tm_visit_result *visit);
+
 /* Runs every checked slot once (0, 1 and the last) and judges it; the first call's time goes to `first_call_ns`. Where
  * calls are long and an earlier incarnation was checked on all slots, slot 0 is enough: rounds judge the others. */
 tm_outcome tm_cell_first_calls(tm_worker *worker, tm_case_data *data, tm_cell_check *check, double *first_call_ns);

@@ -176,7 +176,7 @@ static void request_fields(wire *w, tm_request *r)
         wire_bool(w, &r->rule.discard_first);
         wire_u64(w, &r->bytes);
         wire_i32(w, &r->capacity);
-        wire_bool(w, &r->settle);
+        wire_bool(w, &r->slope);
         wire_bool(w, &r->hold_slot);
         break;
     case TM_MESSAGE_REWRITE:

@@ -74,7 +74,7 @@ typedef struct tm_request {
     int64_t batch;
     tm_visit_rule rule;
     int32_t capacity;
-    bool settle;
+    bool slope;
 } tm_request;
 
 typedef struct tm_answer {
@@ -87,7 +87,7 @@ typedef struct tm_answer {
     bool needs_network; /* start again with `network` */
     /* COMPILE */
     tm_declared declared;
-    /* CALL: start and stop; VISIT: pairs of start and stop of each kept sample, little-endian u64, not owned */
+    /* CALL: start and stop; VISIT: start and stop of each batch of each kept sample, little-endian u64, not owned */
     uint64_t start_ns, stop_ns;
     const uint8_t *stamps;
     uint32_t stamp_bytes;

@@ -143,7 +143,7 @@ static tm_outcome calibrate(tm_run *run, tm_seat *seat, tm_cell *cell, const tm_
         failures = grows ? 0 : failures + 1;
         if (grows && (!nonlinear || attempt >= 1)) break;
     }
-    if (grows && nonlinear) cell->nonlinear++;
+    if (grows && cell->visit_count == 0 && seat->incarnation == run->first_incarnation) cell->nonlinear = nonlinear;
     if (!grows) outcome.status = TM_CELL_INVALID;
     return outcome;
 }

@@ -70,9 +70,20 @@ static bool canary_says_disturbed(tm_run *run)
     return off;
 }
 
+/* Once per cell, after a visit behind which the worker will not be visited again, as far as is known: then nothing it
+ * does to outputs or inputs during the visits before stays unseen. */
+static tm_outcome settle(case_rounds *rounds, tm_seat *seat, tm_cell *cell, const tm_visit_result *visit)
+{
+    tm_outcome outcome = tm_cell_settled(seat->worker, rounds->data, visit);
+    if (outcome.status == TM_CELL_OK) outcome = tm_cell_inputs_unchanged(seat->worker, rounds->data);
+    cell->settled = outcome.status == TM_CELL_OK;
+    return outcome;
+}
+
 static tm_outcome timed_visit(case_rounds *rounds, tm_seat *seat, bool last_round, round_result *result)
 {
     tm_run *run = rounds->run;
+    tm_cell *cell = tm_run_cell(run, rounds->position, seat->backend);
     tm_cell_check *check = &rounds->checks[seat->backend];
     tm_outcome outcome = {.status = TM_CELL_OK};
     double begun_ns = (double)tm_now_ns();
@@ -82,11 +93,11 @@ static tm_outcome timed_visit(case_rounds *rounds, tm_seat *seat, bool last_roun
     seat->bound = seat->holds = true;
     const tm_visit_rule rule = tm_visit_rule_for(seat->call_ns);
     const double hashing_s = (double)rounds->data->output_bytes / 500e6; /* at the pace of a busy machine */
-    const double expected_s =
-        fmax(rule.time_ns, (double)(rule.samples + 1) * (double)seat->batch * seat->call_ns) * 1e-9 + hashing_s;
+    const double batches = (rule.samples + 1) * (cell->nonlinear ? 3 : 1);
+    const double expected_s = fmax(rule.time_ns, batches * (double)seat->batch * seat->call_ns) * 1e-9 + hashing_s;
     result->visit = (tm_visit_result){.sample_ns = result->samples,
                                       .capacity = MOST_SAMPLES,
-                                      .settle = last_round && seat->incarnation == 0,
+                                      .slope = cell->nonlinear,
                                       .hold_slot = tm_case_holds_slot(rounds->data->one, run->limits[0].llc_bytes)};
     tm_energy energy;
     tm_energy_read("/sys", &energy);
@@ -94,7 +105,6 @@ static tm_outcome timed_visit(case_rounds *rounds, tm_seat *seat, bool last_roun
                               &result->visit);
     const double joules = tm_energy_since("/sys", &energy), end_ns = tm_run_spend(run, TM_PHASE_SAMPLING, begun_ns);
     if (isfinite(joules)) {
-        tm_cell *cell = tm_run_cell(run, rounds->position, seat->backend);
         cell->energy_j += joules;
         cell->measured_ns += end_ns - begun_ns;
     }
@@ -106,9 +116,8 @@ static tm_outcome timed_visit(case_rounds *rounds, tm_seat *seat, bool last_roun
         outcome =
             tm_cell_verify_output(seat->worker, rounds->data, check, result->visit.last_slot, &result->visit.hash);
     }
-    if (outcome.status == TM_CELL_OK && last_round && seat->incarnation == 0) {
-        outcome = tm_cell_inputs_unchanged(seat->worker, rounds->data);
-    }
+    const bool last = last_round || cell->sampling_ns + result->visit.end_ns - result->visit.start_ns > cap_ns;
+    if (outcome.status == TM_CELL_OK && last && !cell->settled) outcome = settle(rounds, seat, cell, &result->visit);
     tm_run_spend(run, TM_PHASE_CHECKS, begun_ns);
     return outcome;
 }

@@ -290,9 +290,11 @@ static tm_status digest(tm_worker_side *side, const tm_request *request, int32_t
     return status;
 }
 
+/* Of what is in memory now, not of what reading has kept: sync drops that. */
 static tm_status do_hash_output(tm_worker_side *side, const tm_request *request, tm_answer *answer, tm_error *error)
 {
-    const tm_status status = check_output_size(side, request->bytes, error);
+    tm_status status = check_output_size(side, request->bytes, error);
+    if (status == TM_OK) status = side->backend.sync(side->session, error);
     answer->known = true;
     return status == TM_OK ? digest(side, request, -1, &answer->hash, error) : status;
 }
@@ -323,15 +325,7 @@ static tm_status do_visit(tm_worker_side *side, const tm_request *request, tm_an
     }
     if (status == TM_OK) status = tm_timed_visit(&side->timed, request, &side->stamps, answer, error);
     if (status == TM_OK) status = digest(side, request, -1, &answer->hash, error);
-    if (status != TM_OK) return status;
-    if (request->settle) {
-        const tm_hash128 at_once = answer->hash;
-        tm_proof_settle(&side->timed);
-        status = digest(side, request, -1, &answer->hash, error);
-        answer->late = !tm_hash128_equal(at_once, answer->hash);
-    }
-    if (status == TM_OK && !answer->late) status = tm_proof_look_again(&side->timed, &answer->late, error);
-    return status;
+    return status == TM_OK ? tm_proof_look_again(&side->timed, &answer->late, error) : status;
 }
 
 static tm_status do_rewrite(tm_worker_side *side, const tm_request *request, tm_answer *answer, tm_error *error)

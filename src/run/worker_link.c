@@ -461,7 +461,7 @@ tm_outcome tm_worker_visit(tm_worker *worker, int64_t batch, const tm_visit_rule
                                 .rule = *rule,
                                 .bytes = output_bytes,
                                 .capacity = into->capacity,
-                                .settle = into->settle,
+                                .slope = into->slope,
                                 .hold_slot = into->hold_slot};
     tm_answer answer;
     tm_outcome outcome = ask(worker, &request, timeout_s + copy_timeout(output_bytes), &answer);

@@ -118,7 +118,7 @@ typedef struct tm_visit_result {
     double start_ns, end_ns; /* monotonic clock */
     double first_ns;         /* the discarded first sample, per execution; NaN if there was none */
     const char *disturbed;   /* NULL, or why the visit should be repeated (static) */
-    bool settle;             /* set by the caller: look at the output again 20 ms after the last batch */
+    bool slope;              /* set by the caller: samples are (t(2n) - t(n)) / n, of a batch and one twice as long */
     bool hold_slot;          /* set by the caller: input slots do not rotate, but for the last batch */
     bool late;               /* the output changed after the last batch was said to be finished */
 } tm_visit_result;

@@ -139,10 +139,27 @@ static void add_stamp(tm_text *stamps, uint64_t value)
     tm_text_add_bytes(stamps, bytes, sizeof bytes);
 }
 
+/* One sample: a batch, and where the slope is asked for a second one of twice the length. `guarded`: the last batch is
+ * prepared so that its output is known to be its own. */
+static tm_status take_sample(tm_timed *timed, const tm_request *request, bool guarded, tm_text *stamps, uint64_t *stop,
+                             tm_error *error)
+{
+    const int64_t batches = request->slope ? 2 : 1;
+    tm_status status = TM_OK;
+    for (int64_t i = 1; i <= batches && status == TM_OK; i++) {
+        uint64_t start = 0;
+        if (guarded && i == batches) tm_proof_prepare(timed, i * request->batch);
+        status = tm_timed_batch(timed, i * request->batch, &start, stop, error);
+        add_stamp(stamps, start);
+        add_stamp(stamps, *stop);
+    }
+    return status;
+}
+
 tm_status tm_timed_visit(tm_timed *timed, const tm_request *request, tm_text *stamps, tm_answer *answer,
                          tm_error *error)
 {
-    const size_t most = TM_WIRE_CAP / 32; /* leaves room for the rest of the answer */
+    const size_t most = TM_WIRE_CAP / 64; /* leaves room for the rest of the answer */
     const size_t capacity = (size_t)request->capacity < most ? (size_t)request->capacity : most;
     tm_status status = TM_OK;
     timed->holds_slot = request->hold_slot;
@@ -152,21 +169,18 @@ tm_status tm_timed_visit(tm_timed *timed, const tm_request *request, tm_text *st
         status = tm_timed_batch(timed, request->batch, &answer->first_start_ns, &answer->first_stop_ns, error);
     }
     const uint64_t begin = tm_now_ns();
-    uint64_t start = begin, stop = begin;
-    bool guarded = false; /* was the last batch prepared so that its output is known to be its own? */
+    uint64_t previous = begin, stop = begin;
+    bool guarded = false;
     for (size_t kept = 0; status == TM_OK && kept < capacity; kept++) {
         const double spent_ns = (double)(stop - begin);
         const bool enough = kept >= (size_t)request->rule.samples && spent_ns >= request->rule.time_ns;
         if (enough && guarded) break;
-        const double then_ns = spent_ns + (double)(stop - start);
+        const double then_ns = spent_ns + (double)(stop - previous);
         guarded =
             kept + 1 == capacity || (kept + 1 >= (size_t)request->rule.samples && then_ns >= request->rule.time_ns);
-        if (guarded) tm_proof_prepare(timed, request->batch);
-        status = tm_timed_batch(timed, request->batch, &start, &stop, error);
-        add_stamp(stamps, start);
-        add_stamp(stamps, stop);
+        previous = stop;
+        status = take_sample(timed, request, guarded, stamps, &stop, error);
     }
-    timed->stop_ns = stop;
     if (status == TM_OK) status = tm_proof_look(timed, error);
     answer->after = tm_noise_of_process(0);
     if (status == TM_OK && stamps->failed) status = tm_fail_memory(error, "the samples of a visit");

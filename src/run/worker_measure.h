@@ -16,8 +16,7 @@ typedef struct tm_timed {
     int32_t delay_percent;     /* this much of each batch is spent spinning, inside the timed region */
     int32_t calls;             /* made by themselves since the program was compiled */
     double later_ns, least_ns; /* all of those but the first together, and the shortest of them */
-    uint64_t stop_ns;          /* when the last batch ended */
-    tm_hash128 peek;           /* of parts of the output right then */
+    tm_hash128 peek;           /* of parts of the output when the last batch of a visit had ended */
 } tm_timed;
 
 /* Runs `count` executions to their end and stamps them. `piece` at a time are asked for, tm_timed_batch asks for all.

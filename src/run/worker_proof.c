@@ -63,15 +63,10 @@ tm_status tm_proof_look(tm_timed *timed, tm_error *error)
 tm_status tm_proof_look_again(const tm_timed *timed, bool *changed, tm_error *error)
 {
     tm_hash128 now;
-    const tm_status status = peek(timed, &now, error);
+    tm_status status = timed->backend->sync(timed->session, error); /* which drops what reading has kept */
+    if (status == TM_OK) status = peek(timed, &now, error);
     *changed = status == TM_OK && !tm_hash128_equal(now, timed->peek);
     return status;
-}
-
-void tm_proof_settle(const tm_timed *timed)
-{
-    const uint64_t until = timed->stop_ns + 20000000u, now = tm_now_ns();
-    if (now < until) tm_sleep_ns(until - now);
 }
 
 /* Where executions keep to one slot, each batch begins on another than the one before: a result kept for a slot is then

@@ -10,12 +10,9 @@ void tm_proof_poison(const tm_timed *timed);
 /* Before the last batch of a visit: poison, and its last execution falls on another slot than the one before. */
 void tm_proof_prepare(tm_timed *timed, int64_t batch);
 
-/* Right after that batch: keeps a hash of parts of the output. Later: is it the same? */
+/* Right after that batch: keeps a hash of parts of the output. Later, on what is in memory then: is it the same? */
 tm_status tm_proof_look(tm_timed *timed, tm_error *error);
 tm_status tm_proof_look_again(const tm_timed *timed, bool *changed, tm_error *error);
-
-/* Sleeps until 20 ms after the last batch. */
-void tm_proof_settle(const tm_timed *timed);
 
 /* Fills four_ratio (calls of 20 us to 50 ms) and singly_ratio (from 500 ns on, GPUs 20 us, where a batch has several
  * executions). */

@@ -10,6 +10,7 @@
 struct tm_session {
     tm_session *engine;
     const tm_host *host;
+    int64_t syncs; /* for lies that count them */
 };
 
 struct tm_program {

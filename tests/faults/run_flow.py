@@ -68,5 +68,27 @@ def not_a_library():
         print("not a library:", *status["x"])
 
 
-for test in (memory, unsupported, not_a_library, budget, hang):
+def nonlinear():
+    """Where a batch costs something by itself, a cell's time is what one more execution takes: 50 us, not 55."""
+    with Scratch() as scratch:
+        code, record = scratch.run_json("run", scratch.cases("relu/33x65"), "--quick", "--samples",
+                                        *scratch.mock("call_ns 50000\nbatch_ns 20000\n"))
+        cell = record["cells"][0]
+        check(code == 0 and cell["status"] == "OK" and "NONLINEAR" in cell["labels"], cell)
+        check(49e3 < cell["time_ns"]["median"] < 52.5e3, cell["time_ns"])
+        check(all(min(visit["ns"]) > 0 for visit in record["samples"]), "a slope that is not positive")
+        print("nonlinear:", cell["time_ns"]["median"])
+
+
+def capped():
+    """A cell may sample for 20 s and then has no last round. It is looked at all the same: inputs that changed show."""
+    with Scratch() as scratch:
+        mock = scratch.mock("call_ns 60000000\nlater_ns 7000000000 5\nspoil 5\n")
+        code, record = scratch.run_json("run", scratch.cases("relu/33x65"), *mock)
+        cell = record["cells"][0]
+        check(code == 3 and cell["status"] == "INVALID" and cell["reason"].startswith("inputs changed"), cell)
+        print("capped:", cell["reason"])
+
+
+for test in (memory, unsupported, not_a_library, budget, hang, nonlinear, capped):
     test()

@@ -92,7 +92,7 @@ static tm_request full_request(tm_message type)
                           .batch = 77,
                           .rule = {5, 6e7, true},
                           .capacity = 99,
-                          .settle = true,
+                          .slope = true,
                           .hold_slot = true,
                           .call_ns = 2.5};
     memcpy(request.library, "/a/b.so", 8);
@@ -128,7 +128,7 @@ static void requests_survive(void **state)
     assert_true(tm_request_write(&visit, &bytes));
     assert_true(tm_request_read(TM_MESSAGE_VISIT, bytes.data, bytes.length, &got));
     assert_true(got.batch == 77 && got.rule.samples == 5 && got.rule.time_ns == 6e7 && got.rule.discard_first);
-    assert_true(got.bytes == 12345678901u && got.capacity == 99 && got.settle && got.hold_slot);
+    assert_true(got.bytes == 12345678901u && got.capacity == 99 && got.slope && got.hold_slot);
     tm_text_free(&bytes);
 }
 
@@ -306,6 +306,29 @@ static void visits_must_fit_the_clock(void **state)
     assert_non_null(tm_answer_take_visit(&answer, &asked, 2, 100, 190, &visit));
 }
 
+/* Of each sample two batches, the second twice as long: the difference is the time of the executions alone. */
+static void slopes_are_differences(void **state)
+{
+    (void)state;
+    static const uint64_t times[] = {100, 130, 130, 180, 200, 230, 240, 260, 300, 330, 330, 400};
+    uint8_t stamps[sizeof times];
+    double samples[3];
+    for (size_t i = 0; i < sizeof times; i++) stamps[i] = (uint8_t)(times[i / 8] >> (8 * (i % 8)));
+    tm_visit_result visit = {.sample_ns = samples, .capacity = 3};
+    const tm_request asked = {
+        .type = TM_MESSAGE_VISIT, .batch = 2, .rule = {1, 0.0, false}, .capacity = 3, .slope = true};
+    tm_answer answer = {.type = TM_MESSAGE_VISIT, .stamps = stamps, .stamp_bytes = sizeof stamps};
+    assert_null(tm_answer_take_visit(&answer, &asked, 2, 100, 400, &visit));
+    assert_int_equal(visit.samples, 2); /* the second pair's longer batch took less time: no slope */
+    assert_true(samples[0] == 10.0 && samples[1] == 20.0);
+    assert_true(visit.start_ns == 100.0 && visit.end_ns == 400.0);
+    answer.stamp_bytes -= 16;
+    assert_string_equal(tm_answer_take_visit(&answer, &asked, 2, 100, 400, &visit), "half a sample");
+    answer.stamp_bytes = sizeof stamps;
+    stamps[9 * 8] = 0; /* a batch that ends before it begins */
+    assert_non_null(tm_answer_take_visit(&answer, &asked, 2, 100, 400, &visit));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +342,7 @@ int main(void)
         cmocka_unit_test(calibrations_must_be_possible),
         cmocka_unit_test(rewritings_must_be_possible),
         cmocka_unit_test(visits_must_fit_the_clock),
+        cmocka_unit_test(slopes_are_differences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
