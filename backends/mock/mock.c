@@ -250,6 +250,7 @@ const tm_backend *tensormark_backend(void)
         .size = sizeof table,
         .abi = TM_BACKEND_ABI,
         .name = "mock",
+        .devices = "cpu",
         .probe = mock_probe,
         .open = mock_open,
         .supports = mock_supports,

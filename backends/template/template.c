@@ -245,14 +245,16 @@ static void template_close(tm_session *session)
     free(session);
 }
 
-/* 11. The one symbol. Entries left out are NULL: `declared` (nothing to declare), `memory` (nothing to tell),
- * `set_scalar` and `reset_state` (graphs with memory are not supported). */
+/* 11. The one symbol. `devices` is every device that `probe` knows, here or not: "cpu,cuda". Entries left out are NULL:
+ * `declared` (nothing to declare), `memory` (nothing to tell), `set_scalar` and `reset_state` (graphs with memory are
+ * not supported), `describe` (no option makes `probe` wrong). */
 const tm_backend *tensormark_backend(void)
 {
     static const tm_backend table = {
         .size = sizeof table,
         .abi = TM_BACKEND_ABI,
         .name = "template",
+        .devices = "cpu",
         .probe = template_probe,
         .open = template_open,
         .supports = template_supports,

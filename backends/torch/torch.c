@@ -102,6 +102,7 @@ const tm_backend *tensormark_backend(void)
         .abi = TM_BACKEND_ABI,
         .flags = TM_PARALLEL_READ,
         .name = "torch",
+        .devices = "cpu,cuda,mps",
         .probe = torch_probe,
         .open = torch_open,
         .supports = torch_supports,

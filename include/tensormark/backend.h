@@ -157,6 +157,11 @@ typedef struct tm_backend {
 
     /* Overwrites those parts of what `probe` said that the session's options made wrong. NULL: none. */
     void (*describe)(const tm_session *session, tm_device_info *info);
+
+    /* The devices that `probe` can be asked about, whether they are here or not: "cpu,cuda,mps", each a word of a-z,
+     * 0-9 and _. Lives as long as the library; `list backends` shows a row for each. NULL: the one that a name without
+     * a device stands for ("cpu"), and no other. */
+    const char *devices;
 } tm_backend;
 
 #define TM_NEEDS_NETWORK 1u

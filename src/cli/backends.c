@@ -97,19 +97,17 @@ static int append_list(specs *list, const char *names)
     return result;
 }
 
-/* native, and what else can run here. */
+/* native, and what else can run here, each on the device that it is used on by default or, without that, on another. */
 static int append_found(specs *list)
 {
     int result = append_each(list, "native");
     const char *const *names = tm_backend_names();
     for (int i = 0; names[i] && result == TM_EXIT_OK; i++) {
         tm_backend_found found;
-        tm_backend_spec spec;
         if (strcmp(names[i], "native") == 0) continue;
-        if (tm_backend_spec_parse(names[i], NULL, &spec, NULL) != TM_OK) continue;
-        tm_backend_probe(&spec, &found);
+        if (tm_backend_probe_default(names[i], &found, NULL) != TM_OK) continue;
         if (found.usable)
-            result = append_each(list, names[i]);
+            result = append_each(list, found.spec.id);
         else if (list->options->verbose)
             tm_cli_say("%s is left out: %s", names[i], found.reason);
     }

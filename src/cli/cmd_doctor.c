@@ -78,13 +78,11 @@ static void gather_gpus(doctor *found)
 static void gather_backends(doctor *found)
 {
     for (const char *const *name = tm_backend_names(); *name; name++) {
-        tm_backend_spec spec;
         tm_backend_found seen = {0};
         tm_error error = {""};
         tm_advice advice = {.level = TM_ADVICE_ADVICE};
         snprintf(advice.subject, sizeof advice.subject, "backend %.32s", *name);
-        const bool known = tm_backend_spec_parse(*name, NULL, &spec, &error) == TM_OK;
-        if (known) tm_backend_probe(&spec, &seen);
+        const bool known = tm_backend_probe_default(*name, &seen, &error) == TM_OK;
         if (seen.usable) {
             advice.level = TM_ADVICE_OK;
             snprintf(advice.finding, sizeof advice.finding, "%s%s%s", seen.info.framework,

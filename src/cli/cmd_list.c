@@ -56,32 +56,38 @@ static void add_found(const tm_backend_found *found, tm_table *table)
     tm_table_add(table, TM_PAINT_NONE, found->usable ? found->info.library : found->reason);
 }
 
-/* Those of --backends, else all that can be asked for; each is probed in a process of its own. */
+static int list_asked(const tm_options *options, tm_table *table)
+{
+    tm_backend_spec *specs = NULL;
+    int32_t count = 0, threads = 0;
+    const int result = tm_cli_backends(options, &specs, &count, &threads);
+    for (int32_t i = 0; result == TM_EXIT_OK && i < count; i++) {
+        tm_backend_found found;
+        tm_backend_probe(&specs[i], &found);
+        add_found(&found, table);
+    }
+    free(specs);
+    return result;
+}
+
+/* Those of --backends, else every device of all that can be asked for; each is probed in a process of its own. */
 static int list_backends(const tm_options *options, const tm_words *rest, tm_text *into)
 {
     (void)rest;
     static const char *const heads[] = {"backend", "usable", "version", "device", "library, or what is missing"};
     tm_table table = {.columns = 5};
     for (int i = 0; i < 5; i++) tm_table_add(&table, TM_PAINT_HEAD, heads[i]);
-    tm_backend_spec *specs = NULL;
-    int32_t count = 0, threads = 0;
     int result = tm_cli_torch(options);
-    if (options->backends) result = tm_cli_backends(options, &specs, &count, &threads);
+    if (options->backends && result == TM_EXIT_OK) result = list_asked(options, &table);
     const char *const *names = tm_backend_names();
-    for (int32_t i = 0; result == TM_EXIT_OK && (options->backends ? i < count : names[i] != NULL); i++) {
-        tm_backend_found found = {0};
-        tm_backend_spec spec;
-        tm_error error = {""};
-        if (options->backends)
-            spec = specs[i];
-        else if (tm_backend_spec_parse(names[i], NULL, &spec, &error) != TM_OK)
-            continue;
-        tm_backend_probe(&spec, &found);
-        add_found(&found, &table);
+    for (int i = 0; result == TM_EXIT_OK && !options->backends && names[i]; i++) {
+        tm_backend_found found[TM_MOST_DEVICES];
+        int32_t count = 0;
+        if (tm_backend_probe_devices(names[i], found, &count, NULL) != TM_OK) continue;
+        for (int32_t j = 0; j < count; j++) add_found(&found[j], &table);
     }
     tm_table_print(&table, true, false, into);
     tm_table_free(&table);
-    free(specs);
     return result;
 }
 

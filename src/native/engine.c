@@ -380,6 +380,7 @@ static const tm_backend table = {
     .abi = TM_BACKEND_ABI,
     .flags = TM_PARALLEL_READ,
     .name = "native",
+    .devices = "cpu",
     .probe = engine_probe,
     .open = engine_open,
     .supports = engine_supports,

@@ -25,7 +25,7 @@ static bool is_folder(const char *path)
 
 static bool find_folder(char *into, size_t capacity)
 {
-    const char *asked = getenv("TENSORMARK_BACKENDS");
+    const char *asked = getenv("TENSORMARK_BACKEND_FOLDER");
     if (asked && *asked) return (size_t)snprintf(into, capacity, "%s", asked) < capacity && is_folder(into);
     char program[PATH_MAX];
     const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);

@@ -1,4 +1,5 @@
-/* Where backend libraries lie: $TENSORMARK_BACKENDS, else `backends` beside the program, else ../lib/tensormark. */
+/* Where backend libraries lie: $TENSORMARK_BACKEND_FOLDER, else `backends` beside the program, else
+ * ../lib/tensormark. */
 #ifndef TM_RUN_BACKEND_FOLDER_H
 #define TM_RUN_BACKEND_FOLDER_H
 

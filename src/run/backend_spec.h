@@ -34,8 +34,19 @@ typedef struct tm_backend_found {
     tm_backend_spec spec;
     bool usable;
     tm_device_info info;
-    char reason[512]; /* when not usable */
+    char reason[512];  /* when not usable */
+    char devices[128]; /* "cpu,cuda": all that it may be asked about, as it says itself; "" if it says nothing */
 } tm_backend_found;
 void tm_backend_probe(const tm_backend_spec *spec, tm_backend_found *into);
+
+/* All devices of the backend called `name`: first the one that the name alone stands for, then the others in the
+ * backend's own order; `count` of them, at least one, at most TM_MOST_DEVICES. Where the first is missing for a reason
+ * that the others share, such as a framework that is not installed, it stands alone. */
+enum { TM_MOST_DEVICES = 8 };
+tm_status tm_backend_probe_devices(const char *name, tm_backend_found *into, int32_t *count, tm_error *error);
+
+/* The device that a default run takes: the one that the name alone stands for, else the first usable of the others. If
+ * none is usable, what was found about the first. */
+tm_status tm_backend_probe_default(const char *name, tm_backend_found *into, tm_error *error);
 
 #endif

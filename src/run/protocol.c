@@ -264,6 +264,7 @@ static void answer_fields(wire *w, tm_answer *a)
         wire_text(w, a->info.device, sizeof a->info.device);
         wire_text(w, a->info.library, sizeof a->info.library);
         wire_text(w, a->sandbox, sizeof a->sandbox);
+        wire_text(w, a->devices, sizeof a->devices);
         wire_bool(w, &a->needs_network);
         break;
     case TM_MESSAGE_COMPILE: wire_declared(w, &a->declared); break;

@@ -84,6 +84,7 @@ typedef struct tm_answer {
     /* OPEN */
     tm_device_info info;
     char sandbox[64];   /* what holds the backend back, "" for nothing */
+    char devices[128];  /* the table's; known even where the probe failed */
     bool needs_network; /* start again with `network` */
     /* COMPILE */
     tm_declared declared;

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -64,6 +65,7 @@ static tm_status do_open(tm_worker_side *side, const tm_request *request, tm_ans
     if (side->session) return tm_fail(error, TM_INVALID_ARGUMENT, "the backend is open already");
     tm_status status = load(side, request, answer, error);
     if (status != TM_OK) return status;
+    snprintf(answer->devices, sizeof answer->devices, "%s", side->backend.devices ? side->backend.devices : "");
     if ((side->backend.flags & TM_NEEDS_NETWORK) && !request->network && request->library[0]) {
         answer->needs_network = true;
         return TM_OK;

@@ -244,10 +244,9 @@ static tm_outcome start_once(const tm_worker_setup *setup, tm_request *open, tm_
     return outcome;
 }
 
-static tm_outcome start(const tm_worker_setup *setup, bool probe_only, tm_worker **into, tm_device_info *info)
+static tm_outcome start(const tm_worker_setup *setup, bool probe_only, tm_worker **into, tm_answer *answer)
 {
     *into = NULL;
-    memset(info, 0, sizeof *info);
     tm_request open = {.type = TM_MESSAGE_OPEN,
                        .threads = setup->threads,
                        .delay_percent = setup->spec->delay_percent,
@@ -256,22 +255,24 @@ static tm_outcome start(const tm_worker_setup *setup, bool probe_only, tm_worker
     memcpy(open.location, setup->spec->location, sizeof open.location);
     memcpy(open.device, setup->spec->device, sizeof setup->spec->device);
     memcpy(open.options, setup->spec->options, sizeof setup->spec->options);
-    tm_answer answer;
-    tm_outcome outcome = start_once(setup, &open, into, &answer);
+    memset(answer, 0, sizeof *answer);
+    tm_outcome outcome = start_once(setup, &open, into, answer);
     /* Its table says that it cannot do without network: only now a process gets one. */
-    if (outcome.status == TM_CELL_OK && answer.needs_network) {
+    if (outcome.status == TM_CELL_OK && answer->needs_network) {
         tm_worker_free(*into);
         *into = NULL;
         open.network = true;
-        outcome = start_once(setup, &open, into, &answer);
+        outcome = start_once(setup, &open, into, answer);
     }
-    if (outcome.status == TM_CELL_OK) *info = answer.info;
     return outcome;
 }
 
 tm_outcome tm_worker_start(const tm_worker_setup *setup, tm_worker **into, tm_device_info *info)
 {
-    return start(setup, false, into, info);
+    tm_answer answer;
+    const tm_outcome outcome = start(setup, false, into, &answer);
+    *info = outcome.status == TM_CELL_OK ? answer.info : (tm_device_info){0};
+    return outcome;
 }
 
 void tm_backend_probe(const tm_backend_spec *spec, tm_backend_found *into)
@@ -288,8 +289,11 @@ void tm_backend_probe(const tm_backend_spec *spec, tm_backend_found *into)
     const tm_worker_setup setup = {
         .spec = spec, .threads = spec->threads > 0 ? spec->threads : 1, .shared = shared, .open_timeout_s = 60.0};
     tm_worker *worker = NULL;
-    const tm_outcome outcome = start(&setup, true, &worker, &into->info);
+    tm_answer answer;
+    const tm_outcome outcome = start(&setup, true, &worker, &answer);
     into->usable = outcome.status == TM_CELL_OK;
+    if (into->usable) into->info = answer.info;
+    memcpy(into->devices, answer.devices, sizeof into->devices);
     if (outcome.status == TM_CELL_OK || outcome.status == TM_CELL_UNSUPPORTED || outcome.status == TM_CELL_FAILED) {
         snprintf(into->reason, sizeof into->reason, "%.500s", outcome.reason);
     } else {

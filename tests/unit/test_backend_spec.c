@@ -42,7 +42,7 @@ static int make_folder(void **state)
     char other[128];
     write_file("libtensormark_text.so", "no library", 10, other, sizeof other);
     write_file("script+tuned", "x", 1, other, sizeof other);
-    return setenv("TENSORMARK_BACKENDS", folder, 1);
+    return setenv("TENSORMARK_BACKEND_FOLDER", folder, 1);
 }
 
 static int remove_folder(void **state)

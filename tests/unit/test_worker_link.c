@@ -538,7 +538,7 @@ int main(int argc, char **argv)
     path[length] = '\0';
     char *slash = strrchr(path, '/');
     snprintf(slash, 32, "/../backends");
-    setenv("TENSORMARK_BACKENDS", path, 0);
+    setenv("TENSORMARK_BACKEND_FOLDER", path, 0);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shared_memory_cannot_shrink),
         cmocka_unit_test(good_worker_measures),
