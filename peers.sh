@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
-# ./peers.sh: puts the frameworks that this version can compare with into .venv, pinned, and builds what needs their
-# headers for every build that is there already.
+# ./peers.sh: installs the frameworks that this version can compare with, Python's into .venv, pinned; then builds again what
+# needs their headers, and says which backends there are now. What cannot be installed is one line and stops nothing.
 set -euo pipefail
 cd "$(dirname "$0")"
 tools/install-deps --test
-tools/test-venv
-for torch in .venv/lib/python3*/site-packages/torch; do
-    [ -d "$torch/include" ] || continue
-    for backends in build/*/backends; do
-        [ -e "$backends/libtensormark_torch.so" ] || continue
-        backends/torch/build-scalar-ops "$torch" "$backends" || echo "torch: leaky_relu, softplus and scatter_sum stay out"
-    done
+tools/install-deps --peers
+tools/test-venv || true
+
+# The folders of backends look into .venv when a build is configured.
+for cache in build/*/CMakeCache.txt; do
+    [ -e "$cache" ] || continue
+    cmake "$(dirname "$cache")" </dev/null >/dev/null || echo "warning: $(dirname "$cache") cannot be configured again" >&2
 done
+echo "building ..." >&2
+tools/configure release
+build/release/tensormark list backends
