@@ -6,9 +6,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -51,6 +53,21 @@ bool tm_is_library(const char *path)
     const bool found = fstat(file, &info) == 0 && S_ISREG(info.st_mode) &&
                        read(file, first, sizeof first) == (ssize_t)sizeof first && memcmp(first, elf, sizeof elf) == 0;
     close(file);
+    return found;
+}
+
+bool tm_is_backend(const char *path)
+{
+    static const char entry[] = "tensormark_backend";
+    const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file < 0) return false;
+    struct stat info;
+    const size_t bytes = fstat(file, &info) == 0 && S_ISREG(info.st_mode) ? (size_t)info.st_size : 0;
+    const void *content = bytes > 0 ? mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, file, 0) : MAP_FAILED;
+    close(file);
+    if (content == MAP_FAILED) return false;
+    const bool found = memmem(content, bytes, entry, sizeof entry) != NULL;
+    munmap((void *)(uintptr_t)content, bytes);
     return found;
 }
 

@@ -12,4 +12,7 @@ bool tm_backend_library(const char *name, char *into, size_t capacity);
 /* Is this a regular file that the system's loader could take? Judged by its first bytes. */
 bool tm_is_library(const char *path);
 
+/* Does the file hold the name of the function that a backend exports? A framework's library does not. */
+bool tm_is_backend(const char *path);
+
 #endif

@@ -265,11 +265,20 @@ static tm_status write_definition(const char *own_name, const options *defined, 
     return status;
 }
 
-/* Which file is loaded: what the location names if that is a library, the engine, or a library of the backend folder.
+/* The location is the backend itself if it is a library, unless that is the framework's, meant for a backend that is
+ * here. */
+static bool locates_backend(const tm_backend_spec *spec)
+{
+    if (!spec->location[0] || !tm_is_library(spec->location)) return false;
+    char library[sizeof spec->library];
+    return tm_is_backend(spec->location) || !tm_backend_library(spec->name, library, sizeof library);
+}
+
+/* Which file is loaded: what the location names if that is a backend, the engine, or a library of the backend folder.
  */
 static tm_status find_library(const char *text, tm_backend_spec *into, tm_error *error)
 {
-    if (into->location[0] && tm_is_library(into->location)) {
+    if (locates_backend(into)) {
         /* A path without a slash would be looked for in the system's folders. */
         const char *here = strchr(into->location, '/') ? "" : "./";
         snprintf(into->library, sizeof into->library, "%s%.500s", here, into->location);

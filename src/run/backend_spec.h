@@ -22,7 +22,8 @@ typedef struct tm_backend_spec {
 /* "native:cpu+tuned" -> spec. `definitions` are the "NAME=SPEC" of --backend options, NULL-terminated or NULL. Knows
  * the aliases of the earlier systems (cpu, mps, cuda, mlx_cpu ...). TM_INVALID_ARGUMENT for an unknown backend or
  * option. A backend is known when it is `native`, or a library named libtensormark_NAME.so lies in the program's
- * backend folder; with @PATH to a shared library any name is. */
+ * backend folder; with @PATH to a shared library any name is. A shared library that is no backend is the location of
+ * the backend that is named, as a folder is. */
 tm_status tm_backend_spec_parse(const char *text, const char *const *definitions, tm_backend_spec *into,
                                 tm_error *error);
 

@@ -196,6 +196,27 @@ static void definitions_locate(void **state)
     assert_string_equal(spec.library, library);
 }
 
+/* The location is a shared library that exports the entry of a backend, or does not. */
+static void a_framework_is_no_backend(void **state)
+{
+    (void)state;
+    static const char framework[] = "\x7f"
+                                    "ELF....some_function\0",
+                      backend[] = "\x7f"
+                                  "ELF....some_function\0tensormark_backend\0";
+    char path[256], definition[300];
+    write_file("libblas.so.3", framework, sizeof framework, path, sizeof path);
+    snprintf(definition, sizeof definition, "b2=torch@%s:cpu+tuned", path);
+    tm_backend_spec spec = parsed("b2", definition);
+    assert_string_equal(spec.location, path);
+    assert_non_null(strstr(spec.library, "libtensormark_torch.so"));
+    write_file("libblas.so.3", backend, sizeof backend, path, sizeof path);
+    spec = parsed("b2", definition);
+    assert_string_equal(spec.location, "");
+    assert_string_equal(spec.library, path);
+    remove(path);
+}
+
 static void mistakes_are_named(void **state)
 {
     (void)state;
@@ -237,9 +258,13 @@ static void names_leave_out_test_doubles(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ids_are_canonical),  cmocka_unit_test(options_reach_their_fields),
-        cmocka_unit_test(definitions_locate), cmocka_unit_test(definitions_can_be_repeated),
-        cmocka_unit_test(mistakes_are_named), cmocka_unit_test(names_leave_out_test_doubles),
+        cmocka_unit_test(ids_are_canonical),
+        cmocka_unit_test(options_reach_their_fields),
+        cmocka_unit_test(definitions_locate),
+        cmocka_unit_test(definitions_can_be_repeated),
+        cmocka_unit_test(a_framework_is_no_backend),
+        cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(names_leave_out_test_doubles),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
