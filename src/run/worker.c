@@ -155,7 +155,9 @@ static tm_status do_bind(tm_worker_side *side, const tm_request *request, tm_ans
     if (request->slot < 0 || request->slot >= side->timed.slots) {
         return tm_fail(error, TM_INVALID_ARGUMENT, "there is no slot %d", (int)request->slot);
     }
-    if (request->bytes == 0) return TM_OK;
+    if (request->bytes == 0) { /* told all the same, so that it knows the input to be complete */
+        return side->backend.bind(side->timed.program, request->slot, request->input, 0, "", 0, error);
+    }
     const char *data = view_of(&side->inputs, TM_WORKER_INPUTS, request->offset, (size_t)request->bytes, PROT_READ);
     if (!data) return tm_fail_memory(error, "a view of the inputs");
     populate((char *)(uintptr_t)data, (size_t)request->bytes, PROT_READ);
