@@ -61,6 +61,23 @@ tm_status tm_adapter_check_library(const tm_wanted *wanted, const char *path, tm
  * a file somewhere in the package, `package` the name with '_' for '-'. */
 void tm_adapter_version(const char *path, const char *package, char *into, size_t capacity);
 
+/* ---- system.c: a C library that the system's loader finds, or that is named ---- */
+
+typedef struct tm_sought {
+    const char *name;         /* as users write it: "oneDNN" */
+    const char *package;      /* what to install again: "libdnnl" */
+    const char *variable;     /* of the environment, naming a file or folder: "TENSORMARK_ONEDNN" */
+    const char *const *files; /* names to try, the best first, then NULL */
+    const char *function;     /* without which a file of such a name is passed over: "dnnl_version" */
+    const char *install;      /* "apt install libdnnl2, or pip install onednn" */
+} tm_sought;
+
+/* Loads the file `location` or $variable, or the first of the names in that folder or in its lib; without either, the
+ * first that is in $VIRTUAL_ENV or ./.venv or that the loader knows. `path` gets the file's whole path, links resolved.
+ * TM_UNSUPPORTED says what to install. */
+tm_status tm_adapter_load(const tm_sought *sought, const char *location, void **library, char path[PATH_MAX],
+                          tm_error *error);
+
 /* ---- pages.c: pages for inputs on the processor ---- */
 
 /* One range of addresses, used from its beginning. Programs follow each other in a session, and pages that are there
@@ -103,6 +120,26 @@ tm_status tm_slots_read_input(const tm_slots *slots, int32_t slot, int32_t input
 /* Where an input lies, whether it is bound or not; addresses hold from the first bind until unbind. NULL: no memory. */
 void *tm_slots_input(const tm_slots *slots, int32_t slot, int32_t input);
 bool tm_slots_all_bound(const tm_slots *slots, int32_t slot);
+
+/* ---- results.c: the results of a program whose framework writes into dense host memory of ours ---- */
+
+typedef struct tm_results {
+    const tm_host *host;
+    const tm_graph *graph;
+    int32_t inputs, nodes;
+    void **data; /* by node: of the value inputs + node */
+} tm_results;
+
+/* One buffer for each node, large ones in huge pages if so asked and where the system gives them. tm_results_free frees
+ * what a failed call left, too. */
+tm_status tm_results_make(tm_results *into, const tm_host *host, const tm_graph *graph, bool huge_pages,
+                          tm_error *error);
+void tm_results_free(tm_results *results);
+
+/* The backend's functions of these names. */
+void tm_results_poison(tm_results *results);
+tm_status tm_results_read(const tm_results *results, int32_t output, size_t offset_bytes, size_t bytes, void *into,
+                          tm_error *error);
 
 #ifdef __cplusplus
 }
