@@ -1,152 +1,9 @@
 /* The PyTorch backend through its own table, with graphs that the program would never make: what PyTorch refuses comes
  * back in its own words and harms nothing, chains of nodes give and free what they should, slots and pieces are kept
  * apart. test_torch LIBRARY FOLDER; exit status 77 where FOLDER and the environment have no PyTorch. */
-#include "tensormark/backend.h"
+#include "../adapter_graphs.h"
 
-#include <dlfcn.h>
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <cmocka.h>
-
-enum { MOST = 8 };
-
-typedef struct node {
-    const char *op;
-    int32_t operand[MOST]; /* -1 past the last */
-    int64_t axis, rows, mask;
-    tm_shape result;
-} node;
-
-struct tm_graph {
-    int32_t inputs, nodes, outputs;
-    tm_shape input[MOST];
-    node node[MOST];
-    int32_t output[MOST];
-};
-
-static const tm_backend *backend;
-static const char *location;
-
-static int32_t node_count(const tm_graph *graph)
-{
-    return graph->nodes;
-}
-
-static const char *node_op(const tm_graph *graph, int32_t i)
-{
-    return graph->node[i].op;
-}
-
-static int32_t node_operand(const tm_graph *graph, int32_t i, int32_t position)
-{
-    return position < MOST ? graph->node[i].operand[position] : -1;
-}
-
-static int64_t node_integer(const tm_graph *graph, int32_t i, const char *attribute)
-{
-    const node *n = &graph->node[i];
-    return strcmp(attribute, "axis") == 0 ? n->axis : strcmp(attribute, "rows") == 0 ? n->rows : n->mask;
-}
-
-static double node_real(const tm_graph *graph, int32_t i, const char *attribute)
-{
-    (void)graph;
-    (void)i;
-    return strcmp(attribute, "eps") == 0 ? 1e-5 : 0.01;
-}
-
-static tm_shape value_shape(const tm_graph *graph, int32_t value)
-{
-    return value < graph->inputs ? graph->input[value] : graph->node[value - graph->inputs].result;
-}
-
-static int32_t input_count(const tm_graph *graph)
-{
-    return graph->inputs;
-}
-
-static int32_t output_count(const tm_graph *graph)
-{
-    return graph->outputs;
-}
-
-static int32_t output_value(const tm_graph *graph, int32_t output)
-{
-    return graph->output[output];
-}
-
-static const tm_host host = {.size = sizeof host,
-                             .node_count = node_count,
-                             .node_op = node_op,
-                             .node_operand = node_operand,
-                             .node_integer = node_integer,
-                             .node_real = node_real,
-                             .value_shape = value_shape,
-                             .input_count = input_count,
-                             .output_count = output_count,
-                             .output_value = output_value};
-
-static tm_session *opened(const char *options, int32_t threads)
-{
-    tm_session *session = NULL;
-    tm_error error = {""};
-    if (backend->open("cpu", location, options, threads, &host, &session, &error) != TM_OK)
-        fail_msg("%s", error.message);
-    return session;
-}
-
-static tm_program *compiled(tm_session *session, const tm_graph *graph, int32_t slots)
-{
-    tm_program *program = NULL;
-    tm_error error = {""};
-    if (backend->supports(session, graph, &error) != TM_OK) fail_msg("%s", error.message);
-    if (backend->compile(session, graph, slots, &program, &error) != TM_OK) fail_msg("%s", error.message);
-    return program;
-}
-
-static void bound(tm_program *program, int32_t slot, int32_t input, const void *data, size_t bytes)
-{
-    tm_error error = {""};
-    if (backend->bind(program, slot, input, 0, data, bytes, &error) != TM_OK) fail_msg("%s", error.message);
-}
-
-static void ran(tm_program *program, int32_t slot, int64_t count)
-{
-    tm_error error = {""};
-    if (backend->run(program, slot, count, &error) != TM_OK) fail_msg("%s", error.message);
-}
-
-static void assert_output(tm_program *program, int32_t output, const float *wanted, size_t count)
-{
-    float got[256];
-    tm_error error = {""};
-    assert_true(count <= sizeof got / sizeof *got);
-    if (backend->read(program, output, 0, count * sizeof *got, got, &error) != TM_OK) fail_msg("%s", error.message);
-    for (size_t i = 0; i < count; i++) {
-        if (!(fabsf(got[i] - wanted[i]) <= 1e-5f * fmaxf(1, fabsf(wanted[i])))) {
-            fail_msg("output %d, element %zu: %g, not %g", (int)output, i, (double)got[i], (double)wanted[i]);
-        }
-    }
-}
-
-static tm_graph one_node(const char *op, tm_shape x, tm_shape result)
-{
-    return (tm_graph){.inputs = 1,
-                      .nodes = 1,
-                      .outputs = 1,
-                      .input = {x},
-                      .node = {{.op = op, .operand = {0, -1}, .result = result}},
-                      .output = {1}};
-}
-
-static const tm_shape row4 = {TM_F32, 1, {4}};
 
 /* The status and the words of an execution that PyTorch refuses; what follows on the same session is unharmed. */
 static void assert_refused(const tm_graph *graph, const void *const *data, const size_t *bytes, tm_status wanted,
@@ -446,22 +303,8 @@ static void what_is_not_there_is_unsupported(void **state)
 
 int main(int argc, char **argv)
 {
-    void *library = argc > 2 ? dlopen(argv[1], RTLD_NOW | RTLD_LOCAL) : NULL;
-    void *symbol = library ? dlsym(library, "tensormark_backend") : NULL;
-    const tm_backend *(*entry)(void) = NULL;
-    memcpy(&entry, &symbol, sizeof entry);
-    if (!entry) {
-        fprintf(stderr, "test_torch LIBRARY FOLDER: no backend: %s\n", argc > 2 ? dlerror() : "");
-        return 1;
-    }
-    backend = entry();
-    location = getenv("TENSORMARK_TORCH") ? "" : argv[2];
-    tm_device_info info = {.framework = ""};
-    tm_error error = {""};
-    if (backend->probe("cpu", location, &info, &error) != TM_OK) {
-        fprintf(stderr, "skipped: %s\n", error.message);
-        return 77;
-    }
+    const int status = load_backend(argc, argv, "TENSORMARK_TORCH");
+    if (status) return status;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_not_there_is_unsupported),
         cmocka_unit_test(refusals_come_in_its_own_words),
