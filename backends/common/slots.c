@@ -91,10 +91,12 @@ tm_status tm_slots_read_input(const tm_slots *slots, int32_t slot, int32_t input
     return TM_OK;
 }
 
+/* There is nothing to bind of an input without elements. */
 bool tm_slots_all_bound(const tm_slots *slots, int32_t slot)
 {
     for (int32_t i = 0; i < slots->inputs; i++) {
-        if (!slots->bound[slot * slots->inputs + i]) return false;
+        const tm_shape shape = slots->host->value_shape(slots->graph, i);
+        if (!slots->bound[slot * slots->inputs + i] && tm_adapter_bytes(&shape) > 0) return false;
     }
     return true;
 }
