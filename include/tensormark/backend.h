@@ -19,6 +19,7 @@
 
 #define TM_BACKEND_ABI 0
 #define TM_MAX_RANK    8
+#define TM_GRAPH_KEY   33 /* room for a graph's key: 32 letters and digits, and the end */
 
 typedef enum tm_status {
     TM_OK = 0,
@@ -61,6 +62,9 @@ typedef struct tm_host {
     int32_t (*output_count)(const tm_graph *graph);
     int32_t (*output_value)(const tm_graph *graph, int32_t output); /* the value that output number `output` is */
     void (*on_token)(void *context, int32_t token); /* whole-model backends call this as each token exists */
+    /* Writes a name that equal graphs share and others do not, for what a backend keeps between runs: what `tensormark
+     * list cases --format jsonl` prints as "key". TM_OK, or TM_OUT_OF_MEMORY. */
+    tm_status (*graph_key)(const tm_graph *graph, char into[TM_GRAPH_KEY]);
 } tm_host;
 
 typedef struct tm_device_info {

@@ -35,11 +35,30 @@ static int list_suites(const tm_options *options, const tm_words *rest, tm_text 
     return result;
 }
 
+static bool is_jsonl(const tm_options *options)
+{
+    return options->format && strcmp(options->format, "jsonl") == 0;
+}
+
+/* A line for programs: what the case computes. Neither an id nor a graph's JSON holds what JSON would have to escape. */
+static void add_graph(const tm_case *one, tm_text *into)
+{
+    char key[TM_GRAPH_KEY];
+    if (tm_graph_key(one->graph, key) != TM_OK) into->failed = true;
+    tm_text_format(into, "{\"case\":\"%s\",\"key\":\"%s\",\"graph\":", one->id, key);
+    tm_graph_describe(one->graph, into);
+    tm_text_add(into, "}\n");
+}
+
 static int list_cases(const tm_options *options, const tm_words *rest, tm_text *into)
 {
     tm_case_list cases = {0};
     const int result = tm_cli_cases(options, rest, &cases);
     for (size_t i = 0; i < cases.count && result == TM_EXIT_OK; i++) {
+        if (is_jsonl(options)) {
+            add_graph(&cases.items[i], into);
+            continue;
+        }
         tm_text_add_visible(into, cases.items[i].id);
         tm_text_add(into, "\n");
     }
@@ -196,6 +215,10 @@ int tm_cmd_list(const tm_options *options)
     }
     if (result == TM_EXIT_OK && rest.count > 0 && list != list_cases) {
         result = tm_cli_complain(TM_EXIT_USAGE, "list %s takes no more words", options->arguments.items[0]);
+    }
+    const bool plain = !options->format || strcmp(options->format, "md") == 0;
+    if (result == TM_EXIT_OK && !plain && !(list == list_cases && is_jsonl(options))) {
+        result = tm_cli_complain(TM_EXIT_USAGE, "list: --format is md, for cases also jsonl");
     }
     tm_text text = {0};
     if (result == TM_EXIT_OK) result = list(options, &rest, &text);

@@ -47,6 +47,11 @@ double *tm_attribute_real(tm_attributes *attributes, tm_attribute attribute)
     return (double *)(void *)((char *)attributes + table[attribute].offset);
 }
 
+const char *tm_mask_name(tm_mask mask)
+{
+    return (int)mask >= 0 && (int)mask < MASKS ? mask_names[mask] : "?";
+}
+
 bool tm_attribute_parse(const char *name, size_t length, tm_attribute *into)
 {
     for (int i = 0; i < TM_ATTRIBUTE_COUNT; i++) {
@@ -166,7 +171,7 @@ tm_status tm_attributes_check(tm_op op, const tm_attributes *attributes, tm_erro
     return TM_OK;
 }
 
-static void print_real(double value, tm_text *into)
+void tm_real_print(double value, tm_text *into)
 {
     char digits[40];
     for (int precision = 1; precision <= 17; precision++) {
@@ -189,10 +194,10 @@ bool tm_attributes_print(tm_op op, const tm_attributes *attributes, tm_text *int
         tm_text_format(into, "%s%s=", added ? "," : "", tm_attribute_name(*at));
         added = true;
         if (real) {
-            print_real(*real, into);
+            tm_real_print(*real, into);
         } else if (table[*at].kind == CHOICE) {
             const int64_t choice = *tm_attribute_integer(&copy, *at);
-            tm_text_add(into, choice >= 0 && choice < MASKS ? mask_names[choice] : "?");
+            tm_text_add(into, tm_mask_name((tm_mask)choice));
         } else {
             tm_text_format(into, "%lld", (long long)*tm_attribute_integer(&copy, *at));
         }

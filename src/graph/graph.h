@@ -118,4 +118,10 @@ int64_t tm_visible_keys(tm_mask mask, int64_t i, int64_t queries, int64_t keys);
 tm_status tm_graph_write(const tm_graph *graph, tm_text *into, tm_error *error);
 tm_status tm_graph_read(const void *bytes, size_t count, tm_graph **into, tm_error *error);
 
+/* The graph as one line of JSON that leaves nothing to be derived: equal graphs give equal text. */
+void tm_graph_describe(const tm_graph *graph, tm_text *into);
+
+/* The host table's graph_key: the hash of that text. */
+tm_status tm_graph_key(const tm_graph *graph, char into[TM_GRAPH_KEY]);
+
 #endif

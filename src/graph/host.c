@@ -88,7 +88,8 @@ static const tm_host host = {.size = sizeof(tm_host),
                              .input_count = input_count,
                              .output_count = output_count,
                              .output_value = output_value,
-                             .on_token = NULL};
+                             .on_token = NULL,
+                             .graph_key = tm_graph_key};
 
 const tm_host *tm_graph_host(void)
 {

@@ -24,6 +24,8 @@ refused "--filter: '('" run --filter '('
 refused "--exclude: '[a'" run --exclude '[a'
 refused "no case is left" run --filter '^nothing has this id$'
 refused "no case is left" list cases --exclude '.'
+refused "list: --format is md, for cases also jsonl" list cases --format csv
+refused "list: --format is md, for cases also jsonl" list ops --format jsonl
 refused "did you mean 'ops'?" run opps
 refused "did you mean 'softmax'?" run sofmax/10x10
 refused "case 'softmax/', column" run softmax/

@@ -62,6 +62,9 @@ TENSORMARK_FILTER='^sum_all' works list cases
 [ "$(wc -l <out)" -eq 4 ] || fail "the environment does not count: $(cat out)"
 TENSORMARK_FILTER='^sum_all' works list cases --filter '^bce'
 holds out "bce/"
+works list cases 'relu/{8,16}x4' --format jsonl
+[ "$(grep -cE '^\{"case":"relu/[0-9]+x4/f32","key":"[0-9a-f]{32}","graph":\{.*"shape":\[[0-9]+,4\]\}\],"outputs":\[1\]\}\}$' out)" -eq 2 ] ||
+    fail "not a graph a line: $(cat out)"
 works list backends
 holds out "native:cpu"
 "$program" list runs >out 2>err || fail "list runs without a database"

@@ -63,6 +63,53 @@ static void test_host_tells_final_figures(void **state)
     tm_graph_free(graph);
 }
 
+static void test_description(void **state)
+{
+    (void)state;
+    static const char *const wanted =
+        "{\"inputs\":[{\"dtype\":\"f32\",\"shape\":[4,6]},{\"dtype\":\"f32\",\"shape\":[6,5]},"
+        "{\"dtype\":\"f32\",\"shape\":[5]},{\"dtype\":\"f32\",\"shape\":[3,5]}],\"nodes\":["
+        "{\"op\":\"linear\",\"operands\":[0,1,2],\"dtype\":\"f32\",\"shape\":[4,5]},"
+        "{\"op\":\"sdpa\",\"operands\":[4,3,3],\"mask\":\"none\",\"scale\":0.4472135954999579,"
+        "\"dtype\":\"f32\",\"shape\":[4,5]},"
+        "{\"op\":\"argmax\",\"operands\":[5],\"axis\":0,\"dtype\":\"i64\",\"shape\":[5]}],\"outputs\":[6,4]}";
+    tm_graph *const graph = sample_graph();
+    tm_text text = {0};
+    tm_graph_describe(graph, &text);
+    assert_string_equal(text.data, wanted);
+    tm_text_free(&text);
+    tm_graph_free(graph);
+}
+
+/* An axis counted from the end and one from the front are one graph; any other figure, type or size is another. */
+static void test_key_tells_graphs_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *axis;
+        tm_dtype dtype;
+        int64_t length;
+    } variants[] = {{"axis=-1", TM_F32, 6},
+                    {"axis=1", TM_F32, 6},
+                    {"axis=0", TM_F32, 6},
+                    {"axis=1", TM_BF16, 6},
+                    {"axis=1", TM_F32, 7}};
+    enum { VARIANTS = sizeof variants / sizeof *variants };
+    char keys[VARIANTS][TM_GRAPH_KEY];
+    tm_error error = {""};
+    for (int i = 0; i < VARIANTS; i++) {
+        tm_graph *const graph = tm_graph_new();
+        const tm_shape shape = {.dtype = variants[i].dtype, .rank = 2, .dim = {4, variants[i].length}};
+        const int32_t x = tm_graph_input(graph, shape, &error);
+        const int32_t y = tm_graph_op(graph, "softmax", &x, 1, variants[i].axis, &error);
+        assert_int_equal(tm_graph_output(graph, y, &error), TM_OK);
+        assert_int_equal(tm_graph_host()->graph_key(graph, keys[i]), TM_OK);
+        assert_int_equal(strlen(keys[i]), TM_GRAPH_KEY - 1);
+        for (int j = 0; j < i; j++) assert_int_equal(strcmp(keys[i], keys[j]) == 0, i == 1 && j == 0);
+        tm_graph_free(graph);
+    }
+}
+
 static void test_builder_refuses(void **state)
 {
     (void)state;
@@ -303,6 +350,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ops_table),
         cmocka_unit_test(test_host_tells_final_figures),
+        cmocka_unit_test(test_description),
+        cmocka_unit_test(test_key_tells_graphs_apart),
         cmocka_unit_test(test_builder_refuses),
         cmocka_unit_test(test_input_shapes_are_checked),
         cmocka_unit_test(test_dtypes_must_agree),
