@@ -275,7 +275,6 @@ static void plan_scatter_max(tm_maker *m)
 /* Values and their former places: PyTorch always makes both. */
 static void plan_sort(tm_maker *m)
 {
-    snprintf(m->program->declared.labels, sizeof m->program->declared.labels, "ALSO=indices");
     tm_torch_step *step = tm_call(m, "aten::sort", tm_tuned(m) ? "values" : "", 2);
     tm_step_tensor(step, tm_operand(m, 0));
     tm_step_integer(step, tm_integer(m, "axis"));
@@ -350,7 +349,8 @@ static void plan_concat(tm_maker *m)
 enum {
     NEEDS_SCALAR = 1, /* reached through scalar_ops */
     ROUNDS = 2,       /* on 16-bit types: an intermediate is rounded to them */
-    NARROW = 4        /* on 16-bit types: what is added up, or the sum, is rounded to them */
+    NARROW = 4,       /* on 16-bit types: what is added up, or the sum, is rounded to them */
+    INDICES = 8       /* makes the indices as well */
 };
 
 static const struct {
@@ -378,7 +378,7 @@ static const struct {
     {"scatter_sum", plan_scatter_sum, NEEDS_SCALAR | NARROW},
     {"scatter_max", plan_scatter_max, 0},
     {"softmax", plan_softmax, 0},
-    {"sort", plan_sort, 0},
+    {"sort", plan_sort, INDICES},
     {"sum", plan_sum, 0},
     {"sum_all", plan_sum_all, 0},
 };
@@ -407,20 +407,30 @@ tm_status tm_torch_supports(const tm_session *session, const tm_graph *graph, tm
     return TM_OK;
 }
 
+void tm_torch_declare(tm_program *program)
+{
+    const tm_host *host = program->session->host;
+    tm_declared *declared = &program->declared;
+    declared->tf32 = program->session->tf32;
+    for (int32_t node = 0; node < host->node_count(program->graph); node++) {
+        const int32_t op = find_op(host->node_op(program->graph, node));
+        const int flags = op < 0 ? 0 : ops[op].flags;
+        const tm_dtype dtype = host->value_shape(program->graph, host->node_operand(program->graph, node, 0)).dtype;
+        const bool narrow = dtype == TM_BF16 || dtype == TM_F16;
+        if (narrow && (flags & ROUNDS)) declared->rounds_between_ops = 1;
+        if (narrow && (flags & NARROW)) declared->accumulator = dtype;
+        if (flags & INDICES) snprintf(declared->labels, sizeof declared->labels, "ALSO=indices");
+    }
+}
+
 tm_status tm_torch_plan(tm_program *program, tm_error *error)
 {
     const tm_host *host = program->session->host;
     tm_maker m = {.program = program, .host = host, .graph = program->graph, .error = error, .status = TM_OK};
-    tm_declared *declared = &program->declared;
-    declared->tf32 = program->session->tf32;
     for (m.node = 0; m.node < host->node_count(m.graph) && m.status == TM_OK; m.node++) {
         m.name = host->node_op(m.graph, m.node);
         const int32_t op = find_op(m.name);
         if (op < 0) return tm_adapter_fail(error, TM_UNSUPPORTED, "torch has no op %s", m.name);
-        const tm_dtype dtype = tm_operand_shape(&m, 0).dtype;
-        const bool narrow = dtype == TM_BF16 || dtype == TM_F16;
-        if (narrow && (ops[op].flags & ROUNDS)) declared->rounds_between_ops = 1;
-        if (narrow && (ops[op].flags & NARROW)) declared->accumulator = dtype;
         ops[op].plan(&m);
     }
     return m.status;

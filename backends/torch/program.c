@@ -187,7 +187,8 @@ tm_status tm_torch_run(tm_program *program, int32_t first_slot, int64_t count, t
         }
         free_results(program);
         program->last_slot = slot;
-        status = tm_torch_execute(program, &program->steps, slot, error);
+        status = program->package.library ? tm_torch_package_run(program, slot, error)
+                                          : tm_torch_execute(program, &program->steps, slot, error);
     }
     return status;
 }
@@ -295,6 +296,7 @@ void tm_torch_discard(tm_program *program)
     for (int32_t i = 0; program->live && i < program->registers; i++) {
         tm_torch_free_tensor(&program->session->torch, &program->live[i]);
     }
+    tm_torch_package_close(&program->package);
     tm_slots_free(&program->host_inputs);
     free(program->life);
     free(program->where);
@@ -382,8 +384,10 @@ tm_status tm_torch_compile(tm_session *session, const tm_graph *graph, int32_t s
         made->where[i] = tm_torch_register(made, TM_TORCH_OF_SLOT);
         complete = made->where[i] >= 0;
     }
-    tm_status status = complete ? tm_torch_plan(made, error)
-                                : tm_adapter_fail(error, TM_OUT_OF_MEMORY, "out of memory for a program's values");
+    tm_status status = TM_OK;
+    if (!complete) status = tm_adapter_fail(error, TM_OUT_OF_MEMORY, "out of memory for a program's values");
+    tm_torch_declare(made);
+    if (status == TM_OK) status = session->compiled ? tm_torch_package_open(made, error) : tm_torch_plan(made, error);
     if (status == TM_OK) status = tm_slots_make(&made->host_inputs, host, graph, slots, &session->pages, error);
     if (status == TM_OK) {
         made->of_slot = calloc((size_t)slots * (size_t)made->registers + 1, sizeof(tensor));

@@ -30,15 +30,15 @@ static tm_status read_options(const char *options, const char *device, tm_sessio
             }
             session->tf32 = true;
         } else if (length == 7 && strncmp(at, "compile", 7) == 0) {
-            return tm_adapter_fail(error, TM_UNSUPPORTED,
-                                   "torch has no +compile yet: it needs a library made ahead of "
-                                   "time by torch.export and AOTInductor");
+            session->compiled = true;
         } else {
             return tm_adapter_fail(error, TM_UNSUPPORTED, "torch has no option '%.*s'", (int)length, at);
         }
         at += length + (at[length] == ',');
     }
-    return TM_OK;
+    if (!session->compiled || !session->tuned) return TM_OK;
+    return tm_adapter_fail(error, TM_UNSUPPORTED,
+                           "torch+compile cannot be +tuned: a compiled package makes its results itself");
 }
 
 static tm_status torch_open(const char *device, const char *location, const char *options, int32_t threads,
@@ -48,6 +48,7 @@ static tm_status torch_open(const char *device, const char *location, const char
     if (!opened) return tm_adapter_fail(error, TM_OUT_OF_MEMORY, "out of memory for a session");
     opened->host = host;
     opened->pages.threads = threads;
+    opened->threads = threads;
     tm_status status = read_options(options, device, opened, error);
     /* PyTorch reads this when it first allocates a tensor. */
     if (status == TM_OK && setenv("THP_MEM_ALLOC_ENABLE", opened->tuned ? "1" : "0", 1) != 0) {
@@ -69,7 +70,8 @@ static tm_status torch_open(const char *device, const char *location, const char
 
 static tm_status torch_supports(tm_session *session, const tm_graph *graph, tm_error *error)
 {
-    return tm_torch_supports(session, graph, error);
+    return session->compiled ? tm_torch_package_supports(session, graph, error)
+                             : tm_torch_supports(session, graph, error);
 }
 
 static void torch_declared(const tm_program *program, tm_declared *into)

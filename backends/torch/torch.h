@@ -1,5 +1,6 @@
 /* What the files of this backend share: which PyTorch it is (place.c), its C interface (library.c), the steps that a
- * graph becomes (steps.c, ops.c) and the program that runs them (program.c). The table is in torch.c. */
+ * graph becomes (steps.c, ops.c) or the library made of it ahead of time (package.c), and the program that runs them
+ * (program.c). The table is in torch.c. */
 #ifndef TM_TORCH_H
 #define TM_TORCH_H
 
@@ -113,7 +114,8 @@ int32_t tm_torch_dtype(const tm_torch *torch, tm_dtype dtype);
 struct tm_session {
     tm_torch torch;
     const tm_host *host;
-    bool tuned, tf32;
+    int32_t threads;
+    bool tuned, tf32, compiled;
     tm_pages pages; /* of inputs on the processor */
     int64_t syncs;  /* how many there were */
 };
@@ -175,6 +177,21 @@ typedef enum tm_torch_life {
     TM_TORCH_OF_RUN      /* a result: made and freed by each execution */
 } tm_torch_life;
 
+/* A graph's library, made by AOTInductor, and its functions. Those that return a number return 0 unless they failed. */
+typedef struct tm_torch_package {
+    void *library; /* dlopen's handle; NULL without +compile */
+    void *container;
+    int32_t (*create)(void **container, size_t models, const char *device, const char *folder);
+    int32_t (*delete_container)(void *container);
+    int32_t (*run)(void *container, tensor *inputs, size_t input_count, tensor *outputs, size_t output_count,
+                   void *stream, void *proxy);
+    int32_t (*count_inputs)(void *container, size_t *into);
+    int32_t (*count_outputs)(void *container, size_t *into);
+    int32_t (*last_error)(const char **into); /* NULL before 2.13 */
+    int32_t first_output;                     /* register of output 0; the others follow */
+    tensor *handles;                          /* room for those of one call */
+} tm_torch_package;
+
 struct tm_program {
     tm_session *session;
     const tm_graph *graph;
@@ -186,6 +203,7 @@ struct tm_program {
     tm_slots host_inputs;        /* where inputs lie on the processor */
     tensor *live;                /* registers: of the program and of the run */
     tm_torch_steps views, steps; /* at bind, and at each execution */
+    tm_torch_package package;    /* with +compile, in the steps' place */
     tm_torch_buffer *buffer;     /* outputs that are preallocated */
     int32_t buffers;
     tensor *dense;       /* by output: its row-major copy in host memory, once it was read */
@@ -201,9 +219,17 @@ int32_t tm_torch_register(tm_program *program, tm_torch_life life);
 tm_status tm_torch_program_tensor(tm_program *program, const tm_shape *shape, const void *data, int32_t *where,
                                   tm_error *error);
 
-/* Turns a graph into steps (ops.c). */
+/* Writes down what the program does that verification must know, and turns its graph into steps (ops.c). */
+void tm_torch_declare(tm_program *program);
 tm_status tm_torch_plan(tm_program *program, tm_error *error);
 tm_status tm_torch_supports(const tm_session *session, const tm_graph *graph, tm_error *error);
+
+/* The graph's library: TM_UNSUPPORTED with how it is made if it is not there. `open` leaves what it opened, also when
+ * it fails, to `close`. */
+tm_status tm_torch_package_supports(const tm_session *session, const tm_graph *graph, tm_error *error);
+tm_status tm_torch_package_open(tm_program *program, tm_error *error);
+tm_status tm_torch_package_run(tm_program *program, int32_t slot, tm_error *error);
+void tm_torch_package_close(tm_torch_package *package);
 
 /* Makes dense tensors of the device, or of host memory. */
 tm_status tm_torch_new_tensor(const tm_torch *torch, const tm_shape *shape, bool on_host, tensor *into,

@@ -40,7 +40,7 @@ static bool is_jsonl(const tm_options *options)
     return options->format && strcmp(options->format, "jsonl") == 0;
 }
 
-/* A line for programs: what the case computes. Neither an id nor a graph's JSON holds what JSON would have to escape. */
+/* What the case computes, for programs. Neither ids nor graphs hold anything that JSON would have to escape. */
 static void add_graph(const tm_case *one, tm_text *into)
 {
     char key[TM_GRAPH_KEY];
