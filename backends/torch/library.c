@@ -110,8 +110,7 @@ static tm_status load_cuda(tm_torch *torch, tm_error *error)
     snprintf(path, sizeof path, "%s/libtorch_cuda" TM_LIBRARY_SUFFIX, torch->place.folder);
     if (access(path, F_OK) != 0) {
         return tm_adapter_fail(error, TM_UNSUPPORTED,
-                               "PyTorch %s is built without CUDA: pip install torch from "
-                               "https://download.pytorch.org/whl/",
+                               "PyTorch %s is built without CUDA: install one of PyTorch's builds for CUDA",
                                torch->place.version);
     }
     char name[128];
