@@ -99,14 +99,18 @@ static tm_status load_part(const char *path, const char *version, tm_error *erro
 
 static tm_status find_mlx(const char *device, const char *location, tm_error *error)
 {
-    char version[64], path[PATH_MAX];
+    char version[64], path[PATH_MAX], found[PATH_MAX];
     if (strcmp(device, "cpu") != 0 && strcmp(device, "gpu") != 0) {
         return tm_adapter_fail(error, TM_UNSUPPORTED, "mlx runs on cpu and gpu, not on '%.60s'", device);
     }
-    if (part) return TM_OK;
-    tm_status status = tm_adapter_locate(&wanted, location, library, error);
-    if (status == TM_OK) status = tm_adapter_check_library(&wanted, library, error);
+    tm_status status = tm_adapter_locate(&wanted, location, found, error);
+    if (status == TM_OK && part) {
+        if (strcmp(found, library) == 0) return TM_OK;
+        return tm_adapter_fail(error, TM_FAILED, "mlx: %.200s is loaded, and no second one can be", library);
+    }
+    if (status == TM_OK) status = tm_adapter_check_library(&wanted, found, error);
     if (status != TM_OK) return status;
+    memcpy(library, found, sizeof library);
     read_version(version, sizeof version);
     status = find_part(version, path, error);
     return status == TM_OK ? load_part(path, version, error) : status;
@@ -219,6 +223,7 @@ const tm_backend *tensormark_backend(void)
         .close = mlx_close,
         .poison = mlx_poison,
         .read_input = mlx_read_input,
+        .devices = "cpu,gpu",
     };
     return &table;
 }

@@ -14,7 +14,8 @@ namespace
 enum : unsigned {
     KERNEL = 1,      /* several element-wise operations */
     CONTRACTION = 2, /* float32 goes to the BLAS */
-    NARROW = 4,      /* 16-bit types on the processor: computed in the type itself, each operation rounded to it */
+    ROUNDS = 4,      /* 16-bit types on the processor: operations inside are rounded to the type */
+    NARROW = 8,      /* and sums are kept in it */
 };
 
 mx::array number(double value, const mx::array &like)
@@ -240,12 +241,12 @@ struct op_entry {
 
 const op_entry entries[] = {
     {"argmax", plan_argmax, 0},
-    {"bce", plan_bce, KERNEL | NARROW},
+    {"bce", plan_bce, KERNEL | ROUNDS},
     {"concat", plan_concat, 0},
     {"conv1d", plan_conv1d, CONTRACTION},
     {"conv2d", plan_conv2d, CONTRACTION},
     {"gather", plan_gather, 0},
-    {"layer_norm", plan_layer_norm, KERNEL | NARROW},
+    {"layer_norm", plan_layer_norm, KERNEL | ROUNDS | NARROW},
     {"leaky_relu", plan_leaky_relu, KERNEL},
     {"linear", plan_linear, CONTRACTION},
     {"matmul", plan_matmul, CONTRACTION},
@@ -254,14 +255,14 @@ const op_entry entries[] = {
     {"scatter", plan_scatter, 0},
     {"scatter_max", plan_scatter_max, 0},
     {"scatter_sum", plan_scatter_sum, NARROW},
-    {"sdpa", plan_sdpa, KERNEL | CONTRACTION | NARROW},
-    {"selu", plan_selu, KERNEL | NARROW},
-    {"sigmoid", plan_sigmoid, NARROW},
-    {"softmax", plan_softmax, NARROW},
-    {"softplus", plan_softplus, KERNEL | NARROW},
+    {"sdpa", plan_sdpa, KERNEL | CONTRACTION | ROUNDS | NARROW},
+    {"selu", plan_selu, KERNEL | ROUNDS | NARROW},
+    {"sigmoid", plan_sigmoid, ROUNDS},
+    {"softmax", plan_softmax, ROUNDS | NARROW},
+    {"softplus", plan_softplus, KERNEL | ROUNDS},
     {"sort", plan_sort, 0},
-    {"sum", plan_sum, NARROW},
-    {"sum_all", plan_sum_all, NARROW},
+    {"sum", plan_sum, 0},
+    {"sum_all", plan_sum_all, 0},
 };
 
 const op_entry &entry_of(const node_reader &node)
@@ -285,10 +286,8 @@ void declare(const node_reader &node, const op_entry &entry, const std::vector<i
     const tm_dtype dtype = node.shape(0).dtype;
     const bool on_cpu = session.device == mx::Device::cpu, narrow = dtype == TM_BF16 || dtype == TM_F16;
     const bool contraction = (entry.flags & CONTRACTION) != 0;
-    if (narrow && on_cpu && (entry.flags & NARROW)) {
-        into.rounds_between_ops = 1;
-        into.accumulator = dtype;
-    }
+    if (narrow && on_cpu && (entry.flags & ROUNDS)) into.rounds_between_ops = 1;
+    if (narrow && on_cpu && (entry.flags & NARROW)) into.accumulator = dtype;
     if (contraction && dtype == TM_F32 && session.tf32) into.tf32 = 1;
     bool indices = node.result().dtype == TM_I64;
     for (size_t i = 0; i < operands.size(); i++) {

@@ -145,14 +145,12 @@ void build_kernels(tm_program &program)
 const arrays &inputs_of(tm_program &program, int32_t slot)
 {
     const size_t at = static_cast<size_t>(slot);
-    std::vector<std::optional<mx::array>> &bound = program.bound[at];
+    const std::vector<std::optional<mx::array>> &bound = program.bound[at];
     if (program.inputs[at].size() == bound.size()) return program.inputs[at];
     arrays all;
-    for (size_t i = 0; i < bound.size(); i++) {
-        const tm_shape shape = shape_of_value(program, static_cast<int32_t>(i));
-        if (!bound[i] && elements_of(shape) == 0) bound[i] = new_array(shape); /* nothing was there to be copied */
-        if (!bound[i]) throw failure(TM_INVALID_ARGUMENT, "slot " + std::to_string(slot) + " is not bound");
-        all.push_back(*bound[i]);
+    for (const std::optional<mx::array> &input : bound) {
+        if (!input) throw failure(TM_INVALID_ARGUMENT, "slot " + std::to_string(slot) + " is not bound");
+        all.push_back(*input);
     }
     program.inputs[at] = all;
     return program.inputs[at];
