@@ -2,7 +2,6 @@
  * where not. The result has the heads inside the tokens. */
 #include "adapter_ggml.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { none, causal, causal_end };
@@ -14,10 +13,10 @@ void tm_ggml_fill_mask(const tm_session *session, const tm_graph *graph, const t
     const tm_host *host = session->host;
     const tm_shape q = host->value_shape(graph, host->node_operand(graph, 0, 0));
     const int64_t keys = form->dim[1], queries = q.dim[q.rank - 2];
-    const int64_t seen = host->node_integer(graph, 0, "mask") == causal_end ? keys - queries : 0;
+    const int64_t more = host->node_integer(graph, 0, "mask") == causal_end ? keys - queries : 0;
     memset(mask, 0, tm_ggml_form_bytes(form));
     for (int64_t row = 0; row < queries; row++) {
-        for (int64_t key = row + seen + 1; key < keys; key++) mask[row * keys + key] = minus_infinity;
+        for (int64_t key = row + more + 1; key < keys; key++) mask[row * keys + key] = minus_infinity;
     }
 }
 
@@ -36,7 +35,6 @@ void tm_ggml_call_sdpa(tm_ggml_call *call)
             tm_ggml_hold_mask(call, k.dim[k.rank - 2], (q.dim[q.rank - 2] + rows_pitch - 1) / rows_pitch * rows_pitch);
     }
     if (q.dtype != TM_F32) tm_ggml_label(call, "Q=f32");
-    tm_ggml_label(call, "OUT=heads-inside");
     const tensor y = api->ggml_flash_attn_ext(call->context, tm_ggml_hold(call, 0, &q), tm_ggml_hold(call, 1, &k),
                                               tm_ggml_hold(call, 2, &v), mask, scale, 0, 0);
     int32_t order[TM_MAX_RANK];
@@ -44,6 +42,7 @@ void tm_ggml_call_sdpa(tm_ggml_call *call)
     if (q.rank > 2) {
         order[q.rank - 3] = q.rank - 2;
         order[q.rank - 2] = q.rank - 3;
+        tm_ggml_label(call, "LAYOUT=heads-inside");
     }
     tm_ggml_gives(call, y, TM_F32, order);
 }
