@@ -3,18 +3,32 @@
  * after the last change to the parameters of any function used here, so a ggml that has them can be called. */
 #include "adapter_ggml.h"
 
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* First as a part of a Python package, then as a library of its own. */
+#define PACKAGE  "llama-cpp-python"
+#define VARIABLE "TENSORMARK_GGML"
+#define OPTION   "--backend NAME=ggml@PATH"
+
 static const tm_wanted wanted = {
     .name = "ggml",
-    .package = "llama-cpp-python",
-    .variable = "TENSORMARK_GGML",
-    .option = "--backend NAME=ggml@PATH",
+    .package = PACKAGE,
+    .variable = VARIABLE,
+    .option = OPTION,
     .folder = "llama_cpp/lib",
     .file = "libggml" TM_LIBRARY_SUFFIX,
+};
+
+static const char *const files[] = {"libggml" TM_LIBRARY_SUFFIX, "libggml" TM_LIBRARY_SUFFIX ".0", NULL};
+static const tm_sought sought = {
+    .name = "ggml",
+    .package = PACKAGE,
+    .variable = VARIABLE,
+    .files = files,
+    .function = "ggml_init",
+    .install = "pip install " PACKAGE ", or " OPTION,
 };
 
 static const struct {
@@ -33,34 +47,11 @@ int tm_ggml_type(tm_dtype dtype)
     return -1;
 }
 
-/* As the loader finds it: a ggml that was installed for the whole system. */
-static void *open_of_system(tm_ggml *into)
-{
-    static const char *const names[] = {"libggml" TM_LIBRARY_SUFFIX, "libggml" TM_LIBRARY_SUFFIX ".0"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        Dl_info found;
-        void *library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL), *symbol = library ? dlsym(library, "ggml_init") : NULL;
-        if (!library) continue;
-        snprintf(into->path, sizeof into->path, "%s",
-                 symbol && dladdr(symbol, &found) && found.dli_fname ? found.dli_fname : names[i]);
-        return library;
-    }
-    return NULL;
-}
-
 static tm_status open_library(const char *location, tm_ggml *into, void **library, tm_error *error)
 {
-    const char *named = getenv(wanted.variable);
-    tm_status status = tm_adapter_locate(&wanted, location, into->path, error);
-    if (status != TM_OK) {
-        *library = location[0] || (named && named[0]) ? NULL : open_of_system(into);
-        return *library ? TM_OK : status;
-    }
-    status = tm_adapter_check_library(&wanted, into->path, error);
-    if (status != TM_OK) return status;
-    *library = dlopen(into->path, RTLD_NOW | RTLD_LOCAL);
-    if (*library) return TM_OK;
-    return tm_adapter_fail(error, TM_UNSUPPORTED, "%.200s cannot be loaded: %.250s", into->path, dlerror());
+    char place[PATH_MAX];
+    const bool packaged = tm_adapter_locate(&wanted, location, place, NULL) == TM_OK;
+    return tm_adapter_load(&sought, packaged ? place : location, library, into->path, error);
 }
 
 static tm_status find_functions(void *library, tm_ggml *into, tm_error *error)
@@ -71,8 +62,7 @@ static tm_status find_functions(void *library, tm_ggml *into, tm_error *error)
     TM_GGML_FUNCTIONS(X)
 #undef X
     if (!missing) return TM_OK;
-    return tm_adapter_fail(error, TM_UNSUPPORTED, "%.300s lacks %s: pip install -U llama-cpp-python", into->path,
-                           missing);
+    return tm_adapter_fail(error, TM_UNSUPPORTED, "%.300s lacks %s: pip install -U " PACKAGE, into->path, missing);
 }
 
 static tm_status check_numbers(const tm_ggml *ggml, tm_error *error)
@@ -144,8 +134,8 @@ static tm_status find_device(tm_ggml *into, tm_error *error)
                           find_by_name(into, "ggml_backend_cpu_set_threadpool", &into->set_pool);
     into->adds_in_f16 = has_feature(into, "FP16_VA");
     if (complete) return TM_OK;
-    return tm_adapter_fail(error, TM_UNSUPPORTED, "the threads of %.300s cannot be set: pip install -U %s", into->path,
-                           wanted.package);
+    return tm_adapter_fail(error, TM_UNSUPPORTED, "the threads of %.300s cannot be set: pip install -U " PACKAGE,
+                           into->path);
 }
 
 static void read_version(tm_ggml *into)

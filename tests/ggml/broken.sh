@@ -23,10 +23,11 @@ head -c 4096 "$program" >other/libggml.so
 printf '\x28\x00' | dd of=other/libggml.so bs=1 seek=18 conv=notrunc status=none # 32-bit Arm
 
 unsupported "$scratch/nothing" "no ggml in $scratch/nothing"
-unsupported "$scratch/nowhere" "no ggml in $scratch/nowhere"
+unsupported "$scratch/nowhere" "$scratch/nowhere cannot be read"
 unsupported "$scratch/empty" "is no library"
 unsupported "$scratch/text" "is no library"
 unsupported "$scratch/short" "cannot be loaded"
+unsupported "$scratch/text/libggml.so" "is no library"
 unsupported "$scratch/other" "built for another processor (ELF machine 40"
 if command -v cc >/dev/null; then
     mkdir stranger
