@@ -52,6 +52,11 @@ bool tm_has_drift(const tm_summary *summary);
 size_t tm_pair_differences(const tm_visit *base, size_t base_count, const tm_visit *other, size_t other_count,
                            double *into, size_t capacity);
 
+/* By how much the ratio of two cells may have changed over the run: the end farther from 0 of the 95 % interval that
+ * tm_summarise finds for one cell's time, here of ln(t_base / t) in the rounds that both have; without sign. 0 when all
+ * of it is within 3 %, INFINITY when it cannot be told (fewer than 3 such rounds). */
+double tm_pair_drift(const tm_visit *base, size_t base_count, const tm_visit *other, size_t other_count);
+
 /* ln of each incarnation's median of visit medians, in order of appearance. Returns how many were written (at most
  * `capacity`). */
 size_t tm_incarnation_levels(const tm_visit *visits, size_t count, double *into, size_t capacity);

@@ -91,13 +91,27 @@ static bool outside(drift d)
     return d.low > 0.03 || d.high < -0.03;
 }
 
-static drift find_drift(const point *points, size_t count, const int32_t *incarnations, size_t incarnation_count)
+/* The distinct incarnations in order of appearance. */
+static size_t find_incarnations(const point *points, size_t count, int32_t *incarnations)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool seen = false;
+        for (size_t k = 0; k < found && !seen; k++) seen = incarnations[k] == points[i].incarnation;
+        if (!seen) incarnations[found++] = points[i].incarnation;
+    }
+    return found;
+}
+
+static drift find_drift(const point *points, size_t count)
 {
     const drift unknown = {NAN, NAN};
     point *within = count >= 3 ? malloc(2 * count * sizeof *within) : NULL;
-    stretch *stretches = count >= 3 ? malloc(incarnation_count * sizeof *stretches) : NULL;
+    stretch *stretches = count >= 3 ? malloc(count * sizeof *stretches) : NULL;
+    int32_t *incarnations = count >= 3 ? malloc(count * sizeof *incarnations) : NULL;
     drift inner = unknown, outer = unknown, sure = unknown;
-    if (!within || !stretches) goto done;
+    if (!within || !stretches || !incarnations) goto done;
+    const size_t incarnation_count = find_incarnations(points, count, incarnations);
     point *between = within + count;
     for (size_t i = 0; i < incarnation_count; i++) {
         between[i] = centre_of(points, count, incarnations[i]);
@@ -124,6 +138,7 @@ static drift find_drift(const point *points, size_t count, const int32_t *incarn
 done:
     free(within);
     free(stretches);
+    free(incarnations);
     if (isnan(inner.low) || outside(sure)) return outer;
     return isnan(outer.low) || outside(inner) || inner.high - inner.low < outer.high - outer.low ? inner : outer;
 }
@@ -146,21 +161,17 @@ static void pool_samples(const tm_visit *visits, size_t count, tm_summary *summa
     free(pooled);
 }
 
-/* Writes the distinct incarnations in order of appearance and ln of each one's median of visit medians. */
+/* Writes ln of the median of visit medians of each incarnation. */
 static size_t incarnation_levels(const point *points, size_t count, int32_t *incarnations, double *levels,
                                  double *scratch)
 {
-    size_t found = 0;
-    for (size_t i = 0; i < count; i++) {
-        bool seen = false;
-        for (size_t k = 0; k < found && !seen; k++) seen = incarnations[k] == points[i].incarnation;
-        if (seen) continue;
+    const size_t found = find_incarnations(points, count, incarnations);
+    for (size_t i = 0; i < found; i++) {
         size_t visits = 0;
-        for (size_t k = i; k < count; k++) {
-            if (points[k].incarnation == points[i].incarnation) scratch[visits++] = exp(points[k].level);
+        for (size_t k = 0; k < count; k++) {
+            if (points[k].incarnation == incarnations[i]) scratch[visits++] = exp(points[k].level);
         }
-        incarnations[found] = points[i].incarnation;
-        levels[found++] = log(tm_median(scratch, visits));
+        levels[i] = log(tm_median(scratch, visits));
     }
     return found;
 }
@@ -186,7 +197,7 @@ tm_summary tm_summarise(const tm_visit *visits, size_t count)
     summary.median_ns = exp(interval.mean);
     summary.ci_low_ns = exp(interval.mean - interval.half_width);
     summary.ci_high_ns = exp(interval.mean + interval.half_width);
-    const drift change = find_drift(points, kept, incarnations, found);
+    const drift change = find_drift(points, kept);
     summary.drift_low = change.low;
     summary.drift_high = change.high;
 done:
@@ -199,4 +210,24 @@ done:
 bool tm_has_drift(const tm_summary *summary)
 {
     return outside((drift){summary->drift_low, summary->drift_high});
+}
+
+double tm_pair_drift(const tm_visit *base, size_t base_count, const tm_visit *other, size_t other_count)
+{
+    point *points = base_count ? malloc(base_count * sizeof *points) : NULL;
+    size_t found = 0;
+    for (size_t i = 0; points && i < base_count; i++) {
+        for (size_t k = 0; k < other_count; k++) {
+            if (other[k].incarnation != base[i].incarnation || other[k].round != base[i].round) continue;
+            const double level = log(tm_median(base[i].sample_ns, base[i].samples)) -
+                                 log(tm_median(other[k].sample_ns, other[k].samples));
+            if (isfinite(level)) points[found++] = (point){base[i].incarnation, base[i].start_ns, level};
+            break;
+        }
+    }
+    const drift change = points ? find_drift(points, found) : (drift){NAN, NAN};
+    free(points);
+    if (isnan(change.low) || isnan(change.high)) return INFINITY;
+    if (change.low >= -0.03 && change.high <= 0.03) return 0;
+    return fmax(fabs(log1p(change.low)), fabs(log1p(change.high)));
 }

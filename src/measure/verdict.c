@@ -12,7 +12,7 @@ static const double least_unpaired_margin = 0.05;
 
 tm_pair tm_pair_of(const double *differences, size_t count)
 {
-    tm_pair pair = {NAN, NAN, 0, (int32_t)count};
+    tm_pair pair = {NAN, NAN, 0, (int32_t)count, 0};
     for (size_t i = 0; i < count; i++) {
         pair.mean = i ? pair.mean + (differences[i] - pair.mean) / (double)(i + 1) : differences[0];
     }
@@ -28,7 +28,7 @@ tm_pair tm_unpaired_of(const double *base, size_t base_count, const double *othe
 {
     const tm_pair a = tm_pair_of(base, base_count), b = tm_pair_of(other, other_count);
     const int32_t incarnations = a.incarnations < b.incarnations ? a.incarnations : b.incarnations;
-    tm_pair pair = {a.mean - b.mean, NAN, 0, incarnations};
+    tm_pair pair = {a.mean - b.mean, NAN, 0, incarnations, 0};
     if (incarnations < 2) return pair;
     const double of_a = a.variance / a.incarnations, of_b = b.variance / b.incarnations, sum = of_a + of_b;
     pair.variance = sum * incarnations;
@@ -53,7 +53,7 @@ int32_t tm_time_class(double call_ns)
 
 const char *tm_verdict_name(tm_verdict verdict)
 {
-    static const char *const names[] = {"UNDECIDED", "FASTER", "SLOWER", "EQUAL"};
+    static const char *const names[] = {"UNDECIDED", "FASTER", "SLOWER", "EQUAL", ""};
     return names[verdict];
 }
 
@@ -79,15 +79,15 @@ static double rejection_limit(const tm_judgement *judged, size_t count)
 
 void tm_judge_pairs(const tm_pair *pairs, size_t count, double margin, tm_judgement *into)
 {
-    const double bound = log1p(margin);
     for (size_t i = 0; i < count; i++) {
         const tm_pair *pair = &pairs[i];
-        const double error = tm_pair_standard_error(pair);
-        into[i] = (tm_judgement){1, TM_UNDECIDED};
+        const double error = tm_pair_standard_error(pair), bound = log1p(margin) + pair->drift;
+        const bool held = pair->drift == 0;
+        into[i] = (tm_judgement){1, held ? TM_UNDECIDED : TM_UNRANKED};
         if (!isfinite(pair->mean) || !isfinite(error)) continue;
         /* On the side where the mean lies; the test against the other margin cannot be the smaller one. */
         into[i].p = tail(fabs(pair->mean) - bound, error, pair->df);
-        if (tail(bound - fabs(pair->mean), error, pair->df) <= 0.025) into[i].verdict = TM_EQUAL;
+        if (held && tail(bound - fabs(pair->mean), error, pair->df) <= 0.025) into[i].verdict = TM_EQUAL;
     }
     const double limit = rejection_limit(into, count);
     for (size_t i = 0; i < count; i++) {
@@ -95,10 +95,15 @@ void tm_judge_pairs(const tm_pair *pairs, size_t count, double margin, tm_judgem
     }
 }
 
+double tm_pair_margin(const tm_pair *pair, double margin)
+{
+    return expm1(log1p(margin) + pair->drift);
+}
+
 double tm_smallest_effect(const tm_pair *pair, double margin)
 {
     const double quantiles = tm_student_quantile(0.975, pair->df) + tm_student_quantile(0.80, pair->df);
-    return expm1(log1p(margin) + quantiles * tm_pair_standard_error(pair));
+    return expm1(log1p(margin) + pair->drift + quantiles * tm_pair_standard_error(pair));
 }
 
 double tm_aa_floor(const double *differences, size_t count)

@@ -14,6 +14,7 @@ typedef struct tm_pair {
     double variance; /* of one incarnation's difference; NaN below two incarnations */
     double df;       /* degrees of freedom of the variance */
     int32_t incarnations;
+    double drift; /* by how much it may have changed over the run, as tm_pair_drift says; 0: the pair held still */
 } tm_pair;
 
 /* From the differences that tm_pair_differences gives: the incarnations are what is independent. */
@@ -45,8 +46,8 @@ enum { TM_LEAST_MODERATED = 20 };
  * The cap is ours; the common variance itself is the uncapped estimate, since a capped one would come out too small. */
 void tm_moderate_variances(tm_pair *const *pairs, size_t count);
 
-typedef enum tm_verdict { TM_UNDECIDED = 0, TM_FASTER = 1, TM_SLOWER = 2, TM_EQUAL = 3 } tm_verdict;
-const char *tm_verdict_name(tm_verdict verdict); /* "FASTER", ... */
+typedef enum tm_verdict { TM_UNDECIDED = 0, TM_FASTER = 1, TM_SLOWER = 2, TM_EQUAL = 3, TM_UNRANKED = 4 } tm_verdict;
+const char *tm_verdict_name(tm_verdict verdict); /* "FASTER", ...; "" for TM_UNRANKED */
 
 typedef struct tm_judgement {
     double p; /* that a difference within the margin looks like this; 1 where there is no variance */
@@ -55,10 +56,14 @@ typedef struct tm_judgement {
 
 /* Judges all ranked pairs of a run together. FASTER or SLOWER: a one-sided t test against the margin, with the share of
  * false ones among them held at 5 % (Y. Benjamini, Y. Hochberg, J. R. Statist. Soc. B 57 (1995) 289-300). EQUAL: the
- * 95 % interval lies inside the margins. */
+ * 95 % interval lies inside the margins. Of a pair that did not hold still only a difference beyond the margin and its
+ * whole drift is told; else it is TM_UNRANKED. */
 void tm_judge_pairs(const tm_pair *pairs, size_t count, double margin, tm_judgement *into);
 
-/* The difference that such a measurement would find in 8 of 10 cases: the margin and (t_.975 + t_.80) standard errors.
+/* What a verdict about the pair is about: the margin, and the drift where there is one. */
+double tm_pair_margin(const tm_pair *pair, double margin);
+
+/* The difference that such a measurement would find in 8 of 10 cases: that margin and (t_.975 + t_.80) standard errors.
  */
 double tm_smallest_effect(const tm_pair *pair, double margin);
 

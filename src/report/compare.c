@@ -97,7 +97,8 @@ static void add_interval(double low, double high, tm_table *table)
 static const char *no_verdict(const tm_comparison *all, const tm_compared *row)
 {
     if (!isfinite(row->ratio)) return "not completed";
-    if (!tm_cell_ranked(row->base) || !tm_cell_ranked(row->other)) return "not ranked";
+    const bool steady = tm_cell_steady(row->base) && tm_cell_steady(row->other);
+    if (!steady || !tm_cell_ranked(row->base) || !tm_cell_ranked(row->other)) return "not ranked";
     return all->incomplete ? "provisional" : "MACHINES DIFFER";
 }
 
@@ -132,10 +133,12 @@ static void add_rows(const tm_comparison *all, bool color, tm_text *into)
     tm_table table = {.columns = sizeof head / sizeof *head};
     for (size_t i = 0; i < sizeof head / sizeof *head; i++) tm_table_add(&table, TM_PAINT_HEAD, head[i]);
     for (int64_t i = 0; i < all->row_count; i++) add_row(all, &all->rows[i], &table);
-    tm_text_format(into,
-                   "\n## Cases\n\nFASTER, SLOWER and EQUAL are about differences of %.2g %%; sees: the difference that "
-                   "would have been found 8 times in 10.\n\n",
-                   100 * all->margin);
+    tm_text_format(
+        into,
+        "\n## Cases\n\nFASTER, SLOWER and EQUAL are about differences of %.2g %%, beyond what a ratio may "
+        "have changed by where a cell has NO STEADY STATE; sees: the difference that would have been found 8 "
+        "times in 10.\n\n",
+        100 * all->margin);
     tm_table_print(&table, true, color, into);
     tm_table_free(&table);
 }

@@ -34,7 +34,7 @@ void tm_report_compare_csv(const tm_comparison *all, tm_text *into)
                                      tm_cell_status_name(row->base->status),
                                      tm_cell_status_name(row->other->status)};
         const double figures[] = {row->base->median_ns, row->other->median_ns, row->ratio, row->ci_low,
-                                  row->ci_high,         row->smallest_effect,  all->margin};
+                                  row->ci_high,         row->smallest_effect,  row->margin};
         for (size_t k = 0; k < sizeof names / sizeof *names; k++) tm_csv_field(tm_report_text(names[k]), false, into);
         for (size_t k = 0; k < sizeof figures / sizeof *figures; k++) tm_csv_real(figures[k], into);
         tm_csv_field(row->verdict, false, into);
@@ -52,13 +52,14 @@ static json_t *run_object(const tm_record *record)
 
 static json_t *row_object(const tm_compared *row)
 {
-    return json_pack("{s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "case",
+    return json_pack("{s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "case",
                      tm_json_text(row->other->case_id), "backend", tm_json_text(row->other->backend), "base",
                      tm_json_text(row->base->backend), "status", tm_cell_status_name(row->other->status), "base_status",
                      tm_cell_status_name(row->base->status), "median_ns", tm_json_real(row->other->median_ns),
                      "base_median_ns", tm_json_real(row->base->median_ns), "ratio", tm_json_real(row->ratio), "ci_low",
                      tm_json_real(row->ci_low), "ci_high", tm_json_real(row->ci_high), "smallest_effect",
-                     tm_json_real(row->smallest_effect), "verdict", tm_json_text(*row->verdict ? row->verdict : NULL));
+                     tm_json_real(row->smallest_effect), "margin", tm_json_real(row->margin), "verdict",
+                     tm_json_text(*row->verdict ? row->verdict : NULL));
 }
 
 static json_t *sum_object(const tm_compared_pair *sum)

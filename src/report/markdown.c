@@ -180,7 +180,9 @@ static void add_case_row(const view *v, const char *case_id, tm_table *table)
             tm_table_add(table, TM_PAINT_DIM, "-");
         if (i == v->base) continue;
         tm_ratio ratio = tm_cell_ratio(v->record, cell, base);
-        if (!tm_cell_ranked(cell) || !tm_cell_ranked(base)) ratio.verdict = "not ranked";
+        const bool ranked = tm_cell_ranked(cell) && tm_cell_ranked(base);
+        const bool steady = tm_cell_steady(cell) && tm_cell_steady(base);
+        if (!ranked || (!steady && !*ratio.verdict)) ratio.verdict = "not ranked";
         add_ratio(ratio, no_ratio(cell), table);
     }
 }
@@ -195,11 +197,15 @@ static void add_detailed(view *v, tm_text *into)
     tm_text_add(into,
                 "\n## Cases\n\nMedian time and half the width of its 95 % interval; % of limit: the share of what this "
                 "machine can do.\n\n");
-    if (v->record->comparison_count > 0) {
-        tm_text_format(into,
-                       "FASTER, SLOWER and EQUAL are about differences of %.2g %%; UNDECIDED (sees 5 %%): 5 %% would "
-                       "have been found 8 times in 10.\n\n",
-                       100 * v->record->comparisons[0].margin);
+    double margin = INFINITY; /* the run's: that of pairs that held still */
+    for (int64_t i = 0; i < v->record->comparison_count; i++) margin = fmin(margin, v->record->comparisons[i].margin);
+    if (isfinite(margin)) {
+        tm_text_format(
+            into,
+            "FASTER, SLOWER and EQUAL are about differences of %.2g %%, beyond what a ratio may have changed "
+            "by where a cell has NO STEADY STATE; UNDECIDED (sees 5 %%): 5 %% would have been found 8 times "
+            "in 10.\n\n",
+            100 * margin);
     }
     if (v->common && *v->common) tm_text_format(into, "Labels of every row: %s\n\n", v->common);
     tm_table_print(&table, true, v->style->color, into);

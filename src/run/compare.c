@@ -108,7 +108,7 @@ static tm_status find_rows(work *w, tm_error *error)
             if (strcmp(other->backend, all->pairs[p].other->id) != 0) continue;
             const tm_record_cell *base = find_cell(all->base, other->case_id, all->pairs[p].base->id);
             if (base)
-                all->rows[all->row_count++] = (tm_compared){base, other, NAN, NAN, NAN, NAN, "", p};
+                all->rows[all->row_count++] = (tm_compared){base, other, NAN, NAN, NAN, NAN, "", p, NAN};
             else
                 all->only_other++;
         }
@@ -132,9 +132,21 @@ static bool visits_of(const tm_record *record, const tm_record_cell *cell, tm_vi
     for (int64_t i = 0; *into && i < record->sample_count; i++) {
         const tm_record_sample *sample = &record->samples[i];
         if (sample->cell != index) continue;
-        (*into)[(*count)++] = (tm_visit){sample->incarnation, sample->round, 0, sample->ns, (size_t)sample->count};
+        (*into)[(*count)++] =
+            (tm_visit){sample->incarnation, sample->round, sample->start_ns, sample->ns, (size_t)sample->count};
     }
     return *into != NULL;
+}
+
+static bool is_steady(const tm_compared *row)
+{
+    return tm_cell_steady(row->base) && tm_cell_steady(row->other);
+}
+
+/* Rounds that a pair has in common tell whether its ratio held still; between runs there are none. */
+static bool is_ranked(const tm_comparison *all, const tm_compared *row)
+{
+    return tm_cell_ranked(row->base) && tm_cell_ranked(row->other) && (!all->unpaired || is_steady(row));
 }
 
 static tm_status measure_row(const tm_comparison *all, const tm_compared *row, tm_pair *into, tm_error *error)
@@ -151,6 +163,7 @@ static tm_status measure_row(const tm_comparison *all, const tm_compared *row, t
         *into = tm_unpaired_of(a, of_base, b, tm_incarnation_levels(other, other_count, b, MOST_INCARNATIONS));
     } else {
         *into = tm_pair_of(a, tm_pair_differences(base, base_count, other, other_count, a, MOST_INCARNATIONS));
+        if (!is_steady(row)) into->drift = tm_pair_drift(base, base_count, other, other_count);
     }
     free(base);
     free(other);
@@ -166,8 +179,7 @@ static tm_status measure_rows(work *w, tm_error *error)
         w->pairs[i] = tm_pair_of(NULL, 0);
         if (!tm_cell_completed(row->base) || !tm_cell_completed(row->other)) continue;
         status = measure_row(all, row, &w->pairs[i], error);
-        const bool ranked = tm_cell_ranked(row->base) && tm_cell_ranked(row->other);
-        if (ranked && isfinite(w->pairs[i].mean)) w->ranked[w->ranked_count++] = i;
+        if (is_ranked(all, row) && isfinite(w->pairs[i].mean)) w->ranked[w->ranked_count++] = i;
     }
     return status;
 }
@@ -182,6 +194,7 @@ static void moderate(const work *w)
             for (int64_t i = 0; i < w->ranked_count; i++) {
                 const tm_compared *row = &all->rows[w->ranked[i]];
                 if (row->pair != pair || tm_time_class(row->base->median_ns) != time_class) continue;
+                if (w->pairs[w->ranked[i]].drift > 0) continue;
                 w->group[count++] = &w->pairs[w->ranked[i]];
             }
             tm_moderate_variances(w->group, count);
@@ -219,6 +232,7 @@ static void fill_rows(const work *w)
         row->ci_low = exp(pair->mean - half_width);
         row->ci_high = exp(pair->mean + half_width);
         row->smallest_effect = tm_smallest_effect(pair, all->margin);
+        row->margin = tm_pair_margin(pair, all->margin);
     }
 }
 

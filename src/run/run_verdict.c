@@ -32,10 +32,10 @@ static void free_comparing(const comparing *all)
     free(all->judged);
 }
 
-/* Accurate and steady: may be told from another by its time. */
-static bool is_ranked(const tm_cell *cell, const tm_summary *summary)
+/* Accurate: may be told from another by its time. */
+static bool is_ranked(const tm_cell *cell)
 {
-    return cell->check.grade != TM_GRADE_LOWACC && !tm_has_drift(summary);
+    return cell->check.grade != TM_GRADE_LOWACC;
 }
 
 /* Adds the pair if both have times and its being ranked is `ranked`. */
@@ -44,16 +44,20 @@ static void add_pair(const tm_run *run, comparing *all, compared item, bool rank
     const tm_cell *base = tm_run_cell(run, item.case_position, item.base);
     const tm_cell *other = tm_run_cell(run, item.case_position, item.backend);
     if (base->status != TM_CELL_OK || other->status != TM_CELL_OK) return;
-    const tm_summary of_base = tm_summarise(base->visits, base->visit_count);
-    const tm_summary of_other = tm_summarise(other->visits, other->visit_count);
-    if ((is_ranked(base, &of_base) && is_ranked(other, &of_other)) != ranked) return;
+    if ((is_ranked(base) && is_ranked(other)) != ranked) return;
     double differences[TM_MOST_INCARNATIONS];
     const size_t count = tm_pair_differences(base->visits, base->visit_count, other->visits, other->visit_count,
                                              differences, TM_MOST_INCARNATIONS);
     if (count == 0) return;
+    const tm_summary of_base = tm_summarise(base->visits, base->visit_count);
+    const tm_summary of_other = tm_summarise(other->visits, other->visit_count);
+    tm_pair pair = tm_pair_of(differences, count);
+    if (tm_has_drift(&of_base) || tm_has_drift(&of_other)) {
+        pair.drift = tm_pair_drift(base->visits, base->visit_count, other->visits, other->visit_count);
+    }
     item.base_ns = of_base.median_ns;
     all->items[all->count] = item;
-    all->pairs[all->count++] = tm_pair_of(differences, count);
+    all->pairs[all->count++] = pair;
 }
 
 /* What a backend is compared with; -1: nothing. */
@@ -85,7 +89,8 @@ static tm_status collect(const tm_run *run, partner partner_of, comparing *all, 
     return TM_OK;
 }
 
-/* Pairs of the same two backends and the same time class share what they know of their scatter. */
+/* Pairs of the same two backends and the same time class share what they know of their scatter; what did not hold still
+ * is no example of it. */
 static void moderate(const tm_run *run, comparing *all)
 {
     for (int32_t backend = 0; backend < run->options->backend_count; backend++) {
@@ -94,6 +99,7 @@ static void moderate(const tm_run *run, comparing *all)
             for (size_t i = 0; i < all->ranked; i++) {
                 const compared *item = &all->items[i];
                 if (item->backend != backend || tm_time_class(item->base_ns) != time_class) continue;
+                if (all->pairs[i].drift > 0) continue;
                 all->group[count++] = &all->pairs[i];
             }
             tm_moderate_variances(all->group, count);
@@ -115,19 +121,24 @@ static tm_record_comparison row_of(const tm_run *run, const comparing *all, size
         .ci_low = exp(pair->mean - half_width),
         .ci_high = exp(pair->mean + half_width),
         .smallest_effect = tm_smallest_effect(pair, margin),
-        .margin = margin,
+        .margin = tm_pair_margin(pair, margin),
     };
 }
 
-/* From this run's ranked twins; if those are too few, from all, since what drifts does so for both of a pair; if these
- * are too few as well, from those that runs of this mode on this machine left. */
+/* From this run's twins that held still; if those are too few, from all; if these are too few as well, from those that
+ * runs of this mode on this machine left. */
 static tm_status find_floor(tm_run *run, const comparing *twins, tm_error *error)
 {
     const size_t capacity = twins->count < MOST_STORED_TWINS ? MOST_STORED_TWINS : twins->count;
     double *differences = malloc(capacity * sizeof *differences);
     if (!differences) return tm_fail_memory(error, "comparisons");
-    size_t count = twins->ranked < TM_LEAST_TWINS ? twins->count : twins->ranked;
-    for (size_t i = 0; i < count; i++) differences[i] = twins->pairs[i].mean;
+    size_t count = 0;
+    for (size_t i = 0; i < twins->ranked; i++) {
+        if (twins->pairs[i].drift == 0) differences[count++] = twins->pairs[i].mean;
+    }
+    if (count < TM_LEAST_TWINS) {
+        for (count = 0; count < twins->count; count++) differences[count] = twins->pairs[count].mean;
+    }
     tm_status status = TM_OK;
     if (count < TM_LEAST_TWINS) {
         status = tm_store_twins(run->store, run->id, run->record->machine.key, tm_mode_name(run->options->mode),
@@ -161,14 +172,15 @@ static tm_status conclude_twins(tm_run *run, tm_error *error)
         moderate(run, &twins);
         tm_judge_pairs(twins.pairs, twins.ranked, tm_least_margin, twins.judged);
     }
-    size_t told_apart = 0;
+    size_t told_apart = 0, ranked = 0;
     for (size_t i = 0; i < twins.count && status == TM_OK; i++) {
-        const tm_verdict verdict = twins.judged[i].verdict;
+        const tm_verdict verdict = i < twins.ranked ? twins.judged[i].verdict : TM_UNRANKED;
         const tm_record_comparison row = row_of(run, &twins, i, tm_least_margin);
-        told_apart += i < twins.ranked && (verdict == TM_FASTER || verdict == TM_SLOWER);
+        ranked += verdict != TM_UNRANKED;
+        told_apart += verdict == TM_FASTER || verdict == TM_SLOWER;
         status = tm_store_put_aa(run->store, run->id, &row, error);
     }
-    run->noisy = tm_is_noisy(told_apart, twins.ranked);
+    run->noisy = tm_is_noisy(told_apart, ranked);
     free_comparing(&twins);
     return status;
 }

@@ -12,6 +12,8 @@ typedef struct tm_compared {
     double smallest_effect;        /* a share: 0.04 is 4 % */
     const char *verdict;           /* "FASTER", "SLOWER", "EQUAL", "UNDECIDED"; "" where none may be given */
     int64_t pair;                  /* index of its pair of backends */
+    double margin; /* that its verdict is about: the comparison's, and what the ratio may have changed by if it did not
+                    * hold still */
 } tm_compared;
 
 /* A pair of backends, and what its rows add up to. */

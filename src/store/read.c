@@ -446,6 +446,7 @@ static tm_status take_sample(void *context, sqlite3_stmt *row, bool *more, tm_er
     sample->cell = cell;
     sample->incarnation = column_i32(row, 3);
     sample->round = column_i32(row, 4);
+    sample->start_ns = column_real(row, 6);
     record->sample_count++;
     return TM_OK;
 }

@@ -24,8 +24,12 @@ bool tm_cell_completed(const tm_record_cell *cell)
 
 bool tm_cell_ranked(const tm_record_cell *cell)
 {
-    return tm_cell_completed(cell) && !tm_has_label(cell->labels, "NO STEADY STATE") &&
-           !tm_has_label(cell->labels, "LOWACC");
+    return tm_cell_completed(cell) && !tm_has_label(cell->labels, "LOWACC");
+}
+
+bool tm_cell_steady(const tm_record_cell *cell)
+{
+    return cell && !tm_has_label(cell->labels, "NO STEADY STATE");
 }
 
 static void free_machine(const tm_record_machine *machine)

@@ -54,6 +54,7 @@ typedef struct tm_record_sample {
     int32_t incarnation, round;
     double *ns;
     int64_t count;
+    double start_ns; /* of the visit, since the run's start */
 } tm_record_sample;
 
 typedef struct tm_record {
@@ -77,7 +78,10 @@ bool tm_has_label(const char *labels, const char *label);
 /* Completed, with a time: may stand in averages. NULL is allowed. */
 bool tm_cell_completed(const tm_record_cell *cell);
 
-/* Completed, steady and accurate: may be ranked against another. NULL is allowed. */
+/* Completed and accurate: may be ranked against another. NULL is allowed. */
 bool tm_cell_ranked(const tm_record_cell *cell);
+
+/* Its time did not change over the run, as far as is known. NULL is allowed. */
+bool tm_cell_steady(const tm_record_cell *cell);
 
 #endif

@@ -142,7 +142,7 @@ static void make(made *m, const char *id, const char *machine, double factor)
         for (int k = 0; k < INCARNATIONS; k++) {
             double *ns = &m->ns[i * INCARNATIONS + k];
             *ns = m->cells[i].median_ns * (1 + 0.001 * normal(&random));
-            m->samples[i * INCARNATIONS + k] = (tm_record_sample){i, k, 0, ns, 1};
+            m->samples[i * INCARNATIONS + k] = (tm_record_sample){i, k, 0, ns, 1, 1e9 * k};
         }
     }
     m->record = (tm_record){.id = (char *)id,
@@ -238,6 +238,42 @@ static void backends_of_one_run_are_paired(void **state)
     tm_comparison_free(all);
 }
 
+/* A cell without a steady state is told from another of its run when their ratio held still, or by more than it may
+ * have changed; never from one of another run. */
+static void an_unsteady_cell_may_have_a_steady_ratio(void **state)
+{
+    (void)state;
+    static made a, b;
+    make(&a, "run-a", "here", 1);
+    make(&b, "run-b", "here", 1.2);
+    for (int i = 0; i < CASES * BACKENDS; i++) a.cells[i].labels = (char *)"NO STEADY STATE";
+    for (int i = 0; i < CASES * BACKENDS * INCARNATIONS; i++) {
+        const int64_t cell = a.samples[i].cell;
+        if (cell < 2 || cell == 3)
+            a.ns[i] *= 1 + 0.1 * a.samples[i].incarnation; /* both of the first case, one of the second */
+    }
+    tm_comparison *all = compared(&a, &a, (tm_compare_choice){0});
+    assert_string_equal(all->rows[0].verdict, "SLOWER");
+    CLOSE(all->rows[0].smallest_effect, 0.02, 0.5);
+    assert_string_equal(all->rows[1].verdict, "SLOWER"); /* by a factor of 2 and more, whenever one looks */
+    assert_true(all->rows[1].smallest_effect > 0.4);
+    for (int i = 0; i < CASES * BACKENDS * INCARNATIONS; i++) {
+        if (a.samples[i].cell == 3) a.ns[i] /= 1.8;
+    }
+    tm_comparison_free(all);
+    all = compared(&a, &a, (tm_compare_choice){0});
+    assert_string_equal(all->rows[1].verdict, ""); /* by no more than it changed */
+    assert_true(isfinite(all->rows[1].ratio));
+    a.cells[0].labels = (char *)"LOWACC,NO STEADY STATE";
+    tm_comparison_free(all);
+    all = compared(&a, &a, (tm_compare_choice){0});
+    assert_string_equal(all->rows[0].verdict, "");
+    tm_comparison_free(all);
+    all = compared(&a, &b, (tm_compare_choice){0});
+    for (int i = 0; i < CASES * BACKENDS; i++) assert_string_equal(all->rows[i].verdict, "");
+    tm_comparison_free(all);
+}
+
 static void partners_are_found_or_named(void **state)
 {
     (void)state;
@@ -280,6 +316,7 @@ int main(void)
         cmocka_unit_test(runs_are_compared_by_namesakes),
         cmocka_unit_test(other_machines_are_not_judged),
         cmocka_unit_test(backends_of_one_run_are_paired),
+        cmocka_unit_test(an_unsteady_cell_may_have_a_steady_ratio),
         cmocka_unit_test(partners_are_found_or_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

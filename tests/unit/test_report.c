@@ -239,7 +239,7 @@ static void verdicts_come_with_their_margin(void **state)
     tm_text text = {0};
     tm_report_markdown(&record, &plain, &text);
     assert_non_null(strstr(text.data, "UNDECIDED (sees 12 %)"));
-    assert_non_null(strstr(text.data, "differences of 3.4 %;"));
+    assert_non_null(strstr(text.data, "differences of 3.4 %, beyond"));
     assert_non_null(strstr(text.data, "A/A: from earlier runs on this machine; differences below 3.4 % may be chance"));
     tm_text_free(&text);
     record.aa = twins;

@@ -67,10 +67,10 @@ static void set(scene *s, const char *name)
                             .backend_count = 1,
                             .cell_count = CELLS,
                             .aa_floor = NAN};
-    s->rows[0] = (tm_compared){&s->cells[0], &s->cells[0], 0.5, 0.45, 0.55, 0.07, "SLOWER", 0};
-    s->rows[1] = (tm_compared){&s->cells[2], &s->cells[2], NAN, NAN, NAN, NAN, "", 0};
-    s->rows[2] = (tm_compared){&s->cells[1], &s->cells[1], 0.9, 0.85, 0.95, 0.07, "UNDECIDED", 0};
-    s->rows[3] = (tm_compared){&s->cells[5], &s->cells[5], 0.8, 0.75, 0.85, 0.07, "UNDECIDED", 0};
+    s->rows[0] = (tm_compared){&s->cells[0], &s->cells[0], 0.5, 0.45, 0.55, 0.07, "SLOWER", 0, 0.05};
+    s->rows[1] = (tm_compared){&s->cells[2], &s->cells[2], NAN, NAN, NAN, NAN, "", 0, 0.05};
+    s->rows[2] = (tm_compared){&s->cells[1], &s->cells[1], 0.9, 0.85, 0.95, 0.07, "UNDECIDED", 0, 0.05};
+    s->rows[3] = (tm_compared){&s->cells[5], &s->cells[5], 0.8, 0.75, 0.85, 0.07, "UNDECIDED", 0, 0.05};
     s->pair = (tm_compared_pair){&s->backend, &s->backend, 0, 1, 0, 0, 1, 1, 0.5, 0.45, 0.55};
     s->comparison = (tm_comparison){.base = &s->record,
                                     .other = &s->record,

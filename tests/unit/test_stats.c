@@ -324,6 +324,30 @@ static void pairing_cancels_common_noise(void **state)
     assert_true(got.half_width < 1e-10);
 }
 
+/* What drifts for both does not change their ratio; what drifts for one does, by as much. */
+static void a_pair_drifts_by_what_is_not_shared(void **state)
+{
+    (void)state;
+    static made_up base, other;
+    make_up(&base, (recipe){.process = 0.01, .round = 0.003, .drift = 0.2}, 42);
+    other = base;
+    for (int v = 0; v < VISITS; v++) {
+        for (int s = 0; s < SAMPLES; s++) other.samples[v][s] = base.samples[v][s] / 1.5;
+        other.visits[v].sample_ns = other.samples[v];
+    }
+    tm_summary summary = tm_summarise(base.visits, VISITS);
+    assert_true(tm_has_drift(&summary));
+    assert_true(tm_pair_drift(base.visits, VISITS, other.visits, VISITS) == 0);
+    make_up(&other, (recipe){.process = 0.01, .round = 0.003}, 43);
+    const double drift = tm_pair_drift(base.visits, VISITS, other.visits, VISITS);
+    assert_true(drift > 0.15 && drift < 0.3);
+    CLOSE(tm_pair_drift(other.visits, VISITS, base.visits, VISITS), drift, 1e-9);
+    assert_true(isinf(tm_pair_drift(base.visits, 2, other.visits, 2)));
+    assert_true(isinf(tm_pair_drift(base.visits, 0, other.visits, VISITS)));
+    for (int v = 0; v < VISITS; v++) other.visits[v].round += 100;
+    assert_true(isinf(tm_pair_drift(base.visits, VISITS, other.visits, VISITS))); /* no round in common */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +364,7 @@ int main(void)
         cmocka_unit_test(interval_covers_in_95_of_100),
         cmocka_unit_test(pairs),
         cmocka_unit_test(pairing_cancels_common_noise),
+        cmocka_unit_test(a_pair_drifts_by_what_is_not_shared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
