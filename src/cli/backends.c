@@ -1,5 +1,6 @@
 /* From --backends, --backend and --threads to backend specs. */
 #include "cli/cli.h"
+#include "run/run.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +48,9 @@ typedef struct specs {
 
 static int append(specs *list, const char *text)
 {
+    if (list->count == TM_MOST_BACKENDS) {
+        return tm_cli_complain(TM_EXIT_USAGE, "--backends: more than %d backends", TM_MOST_BACKENDS);
+    }
     tm_backend_spec *items = realloc(list->items, ((size_t)list->count + 1) * sizeof *items);
     if (!items) return tm_cli_complain(TM_EXIT_FAILED, "out of memory for the backends");
     list->items = items;

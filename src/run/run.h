@@ -20,6 +20,8 @@ typedef struct tm_run_events {
     void (*notice)(void *context, const char *line); /* something the user should know; one line */
 } tm_run_events;
 
+enum { TM_MOST_BACKENDS = 64 };
+
 typedef struct tm_run_options {
     tm_case_list *cases;
     tm_backend_spec *backends; /* the first is the base unless `base` says otherwise */

@@ -8,7 +8,7 @@
 #include "run/cell_check.h"
 #include "run/run.h"
 
-enum { TM_MOST_THREAD_COUNTS = 16, TM_MOST_BACKENDS = 64, TM_MOST_INCARNATIONS = 8, TM_MOST_LOSSES = 3 };
+enum { TM_MOST_THREAD_COUNTS = 16, TM_MOST_INCARNATIONS = 8, TM_MOST_LOSSES = 3 };
 
 /* Where a run's wall time goes; told at the end, because what is not sampling is overhead. */
 typedef enum tm_phase {

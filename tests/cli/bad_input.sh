@@ -33,6 +33,7 @@ refused "case 'softmax/10x10/axis=7', column" run softmax/10x10/axis=7
 refused "case 'matmul/2x3,4x5', column" run matmul/2x3,4x5
 refused "column" run relu/0x99999999999999999999
 refused "unknown backend 'nativ'" run relu/100 --backends nativ
+refused "more than 64 backends" run relu/100 --backends "$(printf 'native+delay=%s,' {1..64})native"
 refused "an empty name" run relu/100 --backends native,,native
 refused "'native:cpu' stands there twice" run relu/100 --backends native,native:cpu
 refused "unknown option '+fast'" run relu/100 --backends native+fast

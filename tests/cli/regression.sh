@@ -66,6 +66,36 @@ gate 4 --backend "old=native@$library" --backends old,native+delay=60 --fail-on-
 holds s.md "longer than old (95 %"
 ! grep -q UNPAIRED s.md || fail "builds of one run are not paired"
 
+# A baseline of one backend, a run of several: only its namesake is compared; a new case has nothing to be compared with.
+echo "call_ns 600000" >script
+cases="$cases relu/500x300"
+gate 0 --backend m=mock@script --backends m,native --fail-on-regression 60 --baseline "$base" --junit j.xml --summary s.md
+holds err "0 of 2 cells take more than 60 % longer than in run $base; 1 could not be compared"
+holds j.xml 'tests="6" failures="0" errors="0" skipped="4"'
+holds j.xml "<skipped message=\"relu/500x300/f32 on native:cpu has no time in run $base to be compared with\"/>"
+holds j.xml "<skipped message=\"relu/100x1000/f32 on m has no time in run $base to be compared with\"/>"
+before=$(runs)
+gate 2 --backend m=mock@script --backends m,native+delay=1 --fail-on-regression 60 --baseline "$base"
+holds err "has none of this run's backends"
+[ "$(runs)" -eq "$before" ] || fail "something was measured"
+cases=${cases% *}
+
+# A flagged cell that cannot be measured again has no answer, and nobody is told that it is not slower.
+gate 0 --backend m=mock@script --backends m --quiet
+slow=$(newest)
+echo "call_ns 1800000" >script
+rm err
+until grep -q "measured again by 8 fresh processes" err 2>/dev/null || [ -e over ]; do sleep 0.1; done && echo "fail run gone" >script &
+gate 3 --backend m=mock@script --backends m --fail-on-regression 20 --baseline "$slow" --junit j.xml --summary s.md
+touch over
+wait
+holds s.md "# Tensormark: no regression is known, 2 cells without an answer"
+holds s.md "## Seemed slower, and not measured again"
+holds s.md "longer than in run $slow, but could not be measured again: FAILED: gone"
+! grep -q "not found slower than allowed" s.md || fail "the summary: $(cat s.md)"
+holds j.xml 'tests="2" failures="0" errors="2" skipped="0"'
+holds j.xml '<error type="UNKNOWN" message="softmax/64x640/axis=-1/f32 on m seems to take '
+
 # What cannot be a baseline is known before anything is measured.
 before=$(runs)
 gate 2 --backends native+delay=1,native+delay=2 --fail-on-regression 5 --baseline no-such-run

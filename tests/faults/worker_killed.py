@@ -38,4 +38,29 @@ def main():
         print(f"worker killed; {len(status)} cells OK, {kept} of {ROUNDS} rounds kept")
 
 
+def nothing_to_do_after_a_loss():
+    """A call over 1 s has one round. A worker that replaces one lost in it has nothing to do in the next, and is stopped like
+    all that wait: while another backend is measured nobody else is awake."""
+    with Scratch() as scratch:
+        mock = scratch.mock("call_ns 1100000000\n")
+        process = scratch.start("run", scratch.cases("relu/33x65"), *mock[:2], "--backends", "m,native", "--quick",
+                                "--format", "json")
+        check(wait_for(lambda: len(workers(process.pid)) == 6, 60), "six workers were not started")
+        first = min(workers(process.pid))
+        check(wait_for(lambda: is_awake(first), 60), "the first worker is not awake")
+        kill(first)
+        together, since = None, 0.0
+        while process.poll() is None:
+            awake, now = frozenset(filter(is_awake, workers(process.pid))), time.monotonic()
+            if awake != together:
+                together, since = awake, now
+            check(len(awake) < 2 or now - since < 0.04, f"{len(awake)} workers awake for {now - since:.2f} s")
+            time.sleep(0.002)
+        out, err = process.communicate(timeout=60)
+        check(process.returncode == 0, f"exit {process.returncode}: {err[-1000:]}")
+        check({cell["status"] for cell in json.loads(out)["cells"]} == {"OK"}, out[-2000:])
+        print("a worker lost in its only round: its successor waits")
+
+
 main()
+nothing_to_do_after_a_loss()

@@ -118,6 +118,22 @@ static double limit_of(const char *case_id, double bf16_gflops)
     return row.limit_ns;
 }
 
+/* Two input sets and an output in half of the last-level cache: slots take turns. */
+static void what_leaves_the_cache_keeps_to_a_slot(void **state)
+{
+    (void)state;
+    tm_error error;
+    tm_case hot, cold;
+    assert_int_equal(tm_case_parse("relu/1024x1024", "ops", &hot, &error), TM_OK);
+    assert_int_equal(tm_case_parse("relu/1024x1024/cold", "ops", &cold, &error), TM_OK);
+    const double in_turn = 3 * 4.0 * 1024 * 1024;
+    assert_false(tm_case_holds_slot(&hot, 2 * in_turn));
+    assert_true(tm_case_holds_slot(&hot, 2 * in_turn - 1));
+    assert_false(tm_case_holds_slot(&cold, 1));
+    tm_case_free(&hot);
+    tm_case_free(&cold);
+}
+
 /* 2 x 64^3 operations. Without instructions for it, bf16 is computed as f32 and judged as that. */
 static void bf16_is_judged_by_its_own_peak(void **state)
 {
@@ -137,6 +153,7 @@ int main(void)
         cmocka_unit_test(a_word_within_a_word_is_no_label),
         cmocka_unit_test(every_label_makes_the_round_trip),
         cmocka_unit_test(bf16_is_judged_by_its_own_peak),
+        cmocka_unit_test(what_leaves_the_cache_keeps_to_a_slot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
