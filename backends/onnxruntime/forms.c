@@ -9,15 +9,16 @@ static bool is_convolution(const char *op)
 }
 
 /* The form that an operand should have, if its op has a wish; and whether it is a weight. */
-static tm_ort_form wish(const char *op, int32_t position, bool *weight)
+static tm_ort_form wish(const char *op, int32_t position, bool tuned, bool *weight)
 {
+    const bool takes_rows = strcmp(op, "scatter") == 0 || (tuned && strncmp(op, "scatter_", 8) == 0);
     *weight = (strcmp(op, "linear") == 0 || is_convolution(op)) && position > 0;
     if (is_convolution(op)) return TM_ORT_CHANNELS_FIRST;
-    return strcmp(op, "scatter") == 0 && position == 1 ? TM_ORT_COLUMN : TM_ORT_DENSE;
+    return takes_rows && position == 1 ? TM_ORT_COLUMN : TM_ORT_DENSE;
 }
 
 /* A value gets a form if all that read it agree; a result keeps the form that its op gives it if it has no readers. */
-void tm_ort_find_forms(const tm_host *host, const tm_graph *graph, tm_ort_form *form, bool *weight)
+void tm_ort_find_forms(const tm_host *host, const tm_graph *graph, bool tuned, tm_ort_form *form, bool *weight)
 {
     const int32_t inputs = host->input_count(graph), nodes = host->node_count(graph);
     for (int32_t value = 0; value < inputs + nodes; value++) {
@@ -28,7 +29,7 @@ void tm_ort_find_forms(const tm_host *host, const tm_graph *graph, tm_ort_form *
             for (int32_t i = 0, operand; (operand = host->node_operand(graph, node, i)) >= 0; i++) {
                 if (operand != value) continue;
                 bool as_weight;
-                const tm_ort_form wished = wish(host->node_op(graph, node), i, &as_weight);
+                const tm_ort_form wished = wish(host->node_op(graph, node), i, tuned, &as_weight);
                 agreed = agreed && (!read || wished == wanted);
                 all_weight = all_weight && as_weight;
                 wanted = wished;

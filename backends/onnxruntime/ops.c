@@ -176,22 +176,32 @@ static int32_t zeros(tm_maker *m)
     return apply_one(m, "ConstantOfShape", shape);
 }
 
-static void write_scatter(tm_maker *m)
+static void write_rows(tm_maker *m, const char *reduction)
 {
     const int64_t one = 1;
     int32_t index = operand(m, 1);
     if (m->program->form[index] != TM_ORT_COLUMN) index = apply_two(m, "Unsqueeze", index, integers(m, &one, 1));
     const int32_t made = zeros(m);
+    tm_with_text(m, "reduction", reduction);
     apply(m, "ScatterND", own_value(m), made, index, operand(m, 0));
 }
 
-/* With the index of a row as that of each of its elements, as exporters write it. ScatterND takes rows and can reduce,
- * too, but on several threads loses what two of them add to one row. */
+static void write_scatter(tm_maker *m)
+{
+    write_rows(m, "none");
+}
+
+/* With the index of a row as that of each of its elements, as exporters write it. ScatterND takes rows and is much
+ * faster, but on several threads now and then loses what two of them add to one row: so it is what +tuned gets. */
 static void write_reduction(tm_maker *m, const char *reduction)
 {
     const tm_shape source = operand_shape(m, 0);
     int64_t axes[TM_MAX_RANK];
     int32_t index = operand(m, 1);
+    if (m->program->session->tuned) {
+        write_rows(m, reduction);
+        return;
+    }
     if (source.rank > 1) {
         for (int32_t i = 1; i < source.rank; i++) axes[i - 1] = i;
         index = apply_two(m, "Unsqueeze", index, integers(m, axes, source.rank - 1));

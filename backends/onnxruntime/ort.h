@@ -93,12 +93,12 @@ struct tm_session {
 typedef enum tm_ort_form {
     TM_ORT_DENSE,
     TM_ORT_CHANNELS_FIRST, /* [N,...,C] of our graphs as [N,C,...] */
-    TM_ORT_COLUMN          /* [E] as [E,1], for scatters */
+    TM_ORT_COLUMN          /* [E] as [E,1], for ScatterND */
 } tm_ort_form;
 
 /* Finds the form of every value, and which inputs are weights: second and third operands of linear and second ones of
  * convolutions, which models carry inside and the runtime may arrange anew. */
-void tm_ort_find_forms(const tm_host *host, const tm_graph *graph, tm_ort_form *form, bool *weight);
+void tm_ort_find_forms(const tm_host *host, const tm_graph *graph, bool tuned, tm_ort_form *form, bool *weight);
 
 /* The shape that ONNX Runtime sees. */
 tm_shape tm_ort_held_shape(const tm_shape *shape, tm_ort_form form);

@@ -393,7 +393,7 @@ tm_status tm_ort_compile(tm_session *session, const tm_graph *graph, int32_t slo
         status = tm_adapter_fail(error, TM_OUT_OF_MEMORY, "out of memory for a program's values");
     }
     if (status == TM_OK) {
-        tm_ort_find_forms(host, graph, made->form, made->weight);
+        tm_ort_find_forms(host, graph, session->tuned, made->form, made->weight);
         for (int32_t i = 0; i < made->values; i++) snprintf(made->name[i], sizeof made->name[i], "v%d", (int)i);
         status = list_inputs(made, error);
         list_results(made);
