@@ -105,7 +105,7 @@ def mlx_lines(mx, nn):
         if mask == "none" or mask == "causal_end" or q.shape[2] == k.shape[2]:
             mask = None if mask == "none" else "causal"
         else:  # "causal" of MLX is aligned to the end of the keys
-            mask = mx.tri(q.shape[2], k.shape[2], dtype=mx.bool_)
+            mask = mx.where(mx.tri(q.shape[2], k.shape[2], dtype=mx.bool_), 0, -math.inf).astype(q.dtype)
             mx.eval(mask)
         return lambda: mx.fast.scaled_dot_product_attention(q, k, v, scale=scale, mask=mask)
 
@@ -169,7 +169,7 @@ def mlx_framework(threads):
     def make(case):
         op, shapes, attributes, dtype = read_case(case)
         arrays = [mx.array(array) for array in inputs_of(case)]
-        values = [array.astype(types[dtype]) if mx.issubdtype(array.dtype, mx.floating) else array for array in arrays]
+        values = [array.astype(types[dtype] if mx.issubdtype(array.dtype, mx.floating) else mx.uint32) for array in arrays]
         mx.eval(values)
         line = lines[op](values, attributes, shapes[0])
         return lambda: mx.eval(line())
