@@ -58,7 +58,7 @@ static void add_mean(const tm_record *record, const char *name, double above_lim
     for (int64_t i = 0; i < record->backend_count; i++) {
         char time[32];
         tm_report_time(averages[i].median_ns, time, sizeof time);
-        tm_table_add(table, TM_PAINT_NONE, cases ? time : "-");
+        tm_table_add(table, TM_PAINT_NONE, cases && averages[i].takes_part ? time : "-");
         add_share(averages[i].efficiency, table);
     }
     free(averages);
@@ -135,6 +135,7 @@ void tm_report_efficiency(const tm_record *record, const tm_report_style *style,
     add_mean(record, "geometric mean, limit above 50 us", 50e3, &table);
     tm_table_print(&table, true, style->color, into);
     tm_table_free(&table);
-    tm_text_add(into, "\nMeans are over the cases that every backend here completed, shares clipped at 100 %.\n");
+    tm_text_add(into, "\nMeans are over the cases that every backend completed, those left out that completed less "
+                      "than half, shares clipped at 100 %.\n");
     free(cells);
 }

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LIMITS = 9, REASON_WIDTH = 40, CASE_WIDTH = 40, TIME_WIDTH = 30, MAX_COLUMNS = 4096 };
+enum { LIMITS = 9, FEW_BACKENDS = 3, REASON_WIDTH = 40, CASE_WIDTH = 40, TIME_WIDTH = 30, MAX_COLUMNS = 4096 };
 
 /* What a table is drawn from. */
 typedef struct view {
@@ -74,7 +74,8 @@ static void find_common_labels(view *v, tm_text *into)
     v->common = common.data;
 }
 
-/* "412 us ± 0.3 % NONLINEAR", or the status and the start of its reason. */
+/* "412 us ± 0.3 % NONLINEAR", or the status and, where there are few backends, the start of its reason: all reasons
+ * stand below the table. */
 static void add_time(const view *v, const tm_record_cell *cell, tm_table *table)
 {
     if (!cell) {
@@ -82,7 +83,7 @@ static void add_time(const view *v, const tm_record_cell *cell, tm_table *table)
         return;
     }
     if (cell->status != TM_CELL_OK) {
-        const char *reason = tm_report_text(cell->reason);
+        const char *reason = v->record->backend_count > FEW_BACKENDS ? "" : tm_report_text(cell->reason);
         const bool failure = cell->status != TM_CELL_UNSUPPORTED && cell->status != TM_CELL_SKIPPED;
         int length = 0; /* in bytes, cut between characters */
         for (int width = 0; reason[length] && (width < REASON_WIDTH || (reason[length] & 0xc0) == 0x80); length++) {
@@ -225,9 +226,13 @@ static void add_average_row(const view *v, const char *name, tm_average_filter f
     tm_table_format(table, TM_PAINT_NONE, "%lld of %lld", (long long)cases, (long long)of);
     for (int64_t i = 0; i < v->record->backend_count; i++) {
         char time[32];
+        const bool averaged = cases > 0 && averages[i].takes_part;
         tm_report_time(averages[i].median_ns, time, sizeof time);
-        tm_table_add(table, cases ? TM_PAINT_NONE : TM_PAINT_DIM, cases ? time : "none completed by all");
-        if (cases)
+        if (!averages[i].takes_part)
+            tm_table_format(table, TM_PAINT_DIM, "completed %lld", (long long)averages[i].completed);
+        else
+            tm_table_add(table, averaged ? TM_PAINT_NONE : TM_PAINT_DIM, averaged ? time : "none completed by all");
+        if (averaged)
             add_percent(averages[i].efficiency, table);
         else
             tm_table_add(table, TM_PAINT_DIM, "-");
@@ -259,8 +264,10 @@ static void add_averages(const view *v, tm_text *into)
     add_average_row(v, "all with a limit above 50 us", (tm_average_filter){NULL, 50e3}, &table);
     tm_text_add(into, "\n## Averages\n\n");
     tm_table_print(&table, true, v->style->color, into);
-    tm_text_add(into,
-                "\nGeometric means over the cases that every backend here completed; efficiency clipped at 100 %.\n");
+    tm_text_add(
+        into,
+        "\nGeometric means over the cases that every backend completed, those left out that completed less than half "
+        "of a row's; efficiency clipped at 100 %.\n");
     tm_table_free(&table);
 }
 

@@ -1,5 +1,5 @@
-/* Rows and averages. A mean is taken only over cases that every backend completed: otherwise the backend that fails on
- * the slow cases would look fast. */
+/* Rows and averages. A mean is taken only over cases that every backend of it completed: otherwise the backend that
+ * fails on the slow cases would look fast. */
 #include "report/rows.h"
 
 #include <math.h>
@@ -68,12 +68,29 @@ static bool row_passes(const tm_record *record, const tm_record_cell *const *cel
     return filter.above_limit_ns == 0 || limit > filter.above_limit_ns;
 }
 
-static bool row_complete(const tm_record *record, const tm_record_cell *const *cells)
+static bool row_complete(const tm_record *record, const tm_record_cell *const *cells, const tm_average *averages)
 {
     for (int64_t i = 0; i < record->backend_count; i++) {
-        if (!tm_cell_completed(cells[i])) return false;
+        if (averages[i].takes_part && !tm_cell_completed(cells[i])) return false;
     }
     return true;
+}
+
+/* Who takes part; the number of rows that the filter lets through. */
+static int64_t choose_backends(const tm_record *record, int64_t base, tm_average_filter filter,
+                               const tm_record_cell **cells, tm_average *averages)
+{
+    int64_t rows = 0;
+    for (int64_t i = 0; i < record->backend_count; i++) averages[i] = (tm_average){NAN, NAN, NAN, NAN, 0, false};
+    for (int64_t cursor = 0; tm_row_next(record, &cursor, cells);) {
+        if (!row_passes(record, cells, filter)) continue;
+        rows++;
+        for (int64_t i = 0; i < record->backend_count; i++) averages[i].completed += tm_cell_completed(cells[i]);
+    }
+    for (int64_t i = 0; i < record->backend_count; i++) {
+        averages[i].takes_part = i == base || 2 * averages[i].completed >= rows;
+    }
+    return rows;
 }
 
 /* Sums of logarithms and how many went in. */
@@ -82,9 +99,11 @@ typedef struct sums {
     int64_t efficiencies;
 } sums;
 
-static void add_row(const tm_record *record, int64_t base, const tm_record_cell *const *cells, sums *into)
+static void add_row(const tm_record *record, int64_t base, const tm_record_cell *const *cells,
+                    const tm_average *averages, sums *into)
 {
     for (int64_t i = 0; i < record->backend_count; i++) {
+        if (!averages[i].takes_part) continue;
         const tm_ratio ratio = tm_cell_ratio(record, cells[i], cells[base]);
         into[i].time += log(cells[i]->median_ns);
         into[i].ratio += log(ratio.value);
@@ -104,20 +123,19 @@ bool tm_average_rows(const tm_record *record, int64_t base, tm_average_filter fi
     const tm_record_cell **cells = calloc(backends + 1, sizeof *cells);
     const bool enough = totals && cells;
     *cases = *of = 0;
+    if (enough) *of = choose_backends(record, base, filter, cells, averages);
     for (int64_t cursor = 0; enough && tm_row_next(record, &cursor, cells);) {
-        if (!row_passes(record, cells, filter)) continue;
-        ++*of;
-        if (!row_complete(record, cells)) continue;
+        if (!row_passes(record, cells, filter) || !row_complete(record, cells, averages)) continue;
         ++*cases;
-        add_row(record, base, cells, totals);
+        add_row(record, base, cells, averages, totals);
     }
     for (size_t i = 0; enough && i < backends; i++) {
         const double n = (double)*cases;
-        averages[i].median_ns = n > 0 ? exp(totals[i].time / n) : (double)NAN;
-        averages[i].ratio = n > 0 ? exp(totals[i].ratio / n) : (double)NAN;
-        averages[i].ratio_half_width = n > 0 ? sqrt(totals[i].variance) / n : (double)NAN;
-        averages[i].efficiency =
-            totals[i].efficiencies ? exp(totals[i].efficiency / (double)totals[i].efficiencies) : (double)NAN;
+        if (*cases == 0 || !averages[i].takes_part) continue;
+        averages[i].median_ns = exp(totals[i].time / n);
+        averages[i].ratio = exp(totals[i].ratio / n);
+        averages[i].ratio_half_width = sqrt(totals[i].variance) / n;
+        if (totals[i].efficiencies) averages[i].efficiency = exp(totals[i].efficiency / (double)totals[i].efficiencies);
     }
     free(totals);
     free(cells);

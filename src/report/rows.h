@@ -26,6 +26,8 @@ tm_ratio tm_cell_ratio(const tm_record *record, const tm_record_cell *cell, cons
  * measuring these cases again, not of taking other cases. */
 typedef struct tm_average {
     double median_ns, efficiency, ratio, ratio_half_width;
+    int64_t completed; /* of the cases that the filter lets through */
+    bool takes_part;
 } tm_average;
 
 typedef struct tm_average_filter {
@@ -33,8 +35,10 @@ typedef struct tm_average_filter {
     double above_limit_ns; /* only cases whose limit is longer; 0: all */
 } tm_average_filter;
 
-/* Averages of every backend (into `averages`, one each) over the cases that all backends completed. `*cases` gets
- * their number, `*of` that of all the filter lets through. False when memory is short. */
+/* Averages of every backend (into `averages`, one each) over the cases that all backends completed which take part.
+ * Those are the base and who completed at least half of what the filter lets through: a backend that has two ops does
+ * not take the others their average. `*cases` gets the number of cases averaged, `*of` that of all the filter lets
+ * through. False when memory is short. */
 bool tm_average_rows(const tm_record *record, int64_t base, tm_average_filter filter, tm_average *averages,
                      int64_t *cases, int64_t *of);
 

@@ -264,8 +264,8 @@ static tm_status conclude(tm_run *run, tm_error *error)
     char finished[32];
     tm_wall_time(finished, sizeof finished);
     tm_status status = tm_store_begin(run->store, error);
-    if (status == TM_OK) status = tm_store_set_machine(run->store, run->id, &run->record->machine, error);
     if (status == TM_OK) status = tm_run_conclude(run, complete, error);
+    if (status == TM_OK) status = tm_store_set_machine(run->store, run->id, &run->record->machine, error);
     const char *end = !complete ? "INTERRUPTED" : run->noisy ? "NOISY" : "COMPLETE";
     if (status == TM_OK) status = tm_store_finish_run(run->store, run->id, end, finished, error);
     if (status == TM_OK) status = tm_store_commit(run->store, error);

@@ -126,6 +126,29 @@ static void averages_take_common_cases_only(void **state)
     assert_true(isnan(got[0].median_ns));
 }
 
+/* A backend of a few ops leaves the others their averages, and has one where its ops are. */
+static void averages_leave_out_who_does_little(void **state)
+{
+    (void)state;
+    tm_record_cell cells[] = {cell("matmul/a", "matmul", 0, 1e6, 0.5), cell("matmul/a", "matmul", 1, 2e6, 0.5),
+                              cell("relu/a", "relu", 0, 4e6, 0.5),     cell("relu/a", "relu", 1, 1e6, 0.5),
+                              cell("relu/b", "relu", 0, 2e6, 0.5),     cell("relu/b", "relu", 1, 1e6, 0.5)};
+    cells[3].status = cells[5].status = TM_CELL_UNSUPPORTED;
+    const tm_record record = record_of(cells, 6);
+    tm_average got[BACKENDS];
+    int64_t cases = 0, of = 0;
+    assert_true(tm_average_rows(&record, 0, (tm_average_filter){NULL, 0}, got, &cases, &of));
+    assert_true(cases == 3 && of == 3);
+    assert_float_equal(got[0].median_ns, 2e6, 1);
+    assert_true(!got[1].takes_part && got[1].completed == 1 && isnan(got[1].median_ns) && isnan(got[1].ratio));
+    assert_true(tm_average_rows(&record, 0, (tm_average_filter){"matmul", 0}, got, &cases, &of));
+    assert_true(cases == 1 && got[1].takes_part);
+    assert_float_equal(got[1].ratio, 0.5, 1e-9);
+    cells[3].status = TM_CELL_OK; /* two of three are enough, and then count alone */
+    assert_true(tm_average_rows(&record, 0, (tm_average_filter){NULL, 0}, got, &cases, &of));
+    assert_true(cases == 2 && got[1].takes_part);
+}
+
 /* The line of `text` that starts with `start`. */
 static char *line_of(const char *text, const char *start)
 {
@@ -493,6 +516,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(times_have_three_digits),
         cmocka_unit_test(averages_take_common_cases_only),
+        cmocka_unit_test(averages_leave_out_who_does_little),
         cmocka_unit_test(markdown_shows_every_cell),
         cmocka_unit_test(a_paired_ratio_beats_the_quotient),
         cmocka_unit_test(verdicts_come_with_their_margin),
