@@ -283,7 +283,7 @@ static void what_is_not_there_is_unsupported(void **state)
     static const struct {
         const char *device, *options, *words;
     } asked[] = {{"tpu", "", "not on 'tpu'"},
-                 {"cpu", "compile", "AOTInductor"},
+                 {"cpu", "tuned,compile", "torch+compile cannot be +tuned"},
                  {"cpu", "tf32", "no TF32"},
                  {"cpu", "tuned,fast", "no option 'fast'"}};
     for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
