@@ -1,23 +1,17 @@
 /* The ONNX Runtime backend through its own table, with graphs that the program would never make: what it refuses comes
  * back in its own words and harms nothing, layouts and weights are what they should be in chains of nodes, slots and
  * pieces are kept apart. test_onnxruntime LIBRARY FOLDER; exit status 77 where FOLDER and the environment have none. */
-#include "../adapter_graphs.h"
+#include "../adapter_fixture.h"
 
 #include <dirent.h>
-
-static void assert_words(const char *words, const tm_error *error)
-{
-    if (!strstr(error->message, words)) fail_msg("'%s' is not in '%s'", words, error->message);
-    assert_null(strchr(error->message, '\n'));
-}
 
 /* Graphs that do not compile; what follows on the same session is unharmed. */
 static void refusals_come_in_its_own_words(void **state)
 {
     (void)state;
     const tm_shape matrix = {TM_F32, 2, {2, 3}}, row = {TM_I32, 1, {4}}, large = {TM_F32, 2, {40000, 40000}};
-    tm_graph graph[] = {one_node("softmax", matrix, matrix), one_node("matmul", matrix, matrix),
-                        one_node("softmax", row, row), one_node("linear", large, large)};
+    tm_graph graph[] = {one_node("softmax", matrix, matrix), two_inputs("matmul", matrix, matrix, matrix),
+                        one_node("softmax", row, row), three_inputs("linear", large, large, large, large)};
     static const struct {
         tm_status status;
         const char *words;
@@ -26,17 +20,6 @@ static void refusals_come_in_its_own_words(void **state)
                   {TM_UNSUPPORTED, "Type Error: Type 'tensor(int32)'"},
                   {TM_UNSUPPORTED, "weights of 12207 MB do not fit"}};
     graph[0].node[0].axis = 7;
-    graph[1].inputs = 2;
-    graph[1].input[1] = matrix;
-    graph[1].node[0].operand[1] = 1;
-    graph[1].node[0].operand[2] = -1;
-    graph[1].output[0] = 2;
-    graph[3].inputs = 3;
-    graph[3].input[1] = graph[3].input[2] = large;
-    graph[3].node[0].operand[1] = 1;
-    graph[3].node[0].operand[2] = 2;
-    graph[3].node[0].operand[3] = -1;
-    graph[3].output[0] = 3;
     tm_session *session = opened("", 1);
     for (size_t i = 0; i < sizeof graph / sizeof *graph; i++) {
         tm_error error = {""};
@@ -44,13 +27,7 @@ static void refusals_come_in_its_own_words(void **state)
         assert_int_equal(backend->compile(session, &graph[i], 1, &program, &error), wanted[i].status);
         assert_words(wanted[i].words, &error);
     }
-    const tm_graph good = one_node("relu", row4, row4);
-    static const float x[] = {-1, 2, -3, 4}, y[] = {0, 2, 0, 4};
-    tm_program *program = compiled(session, &good, 1);
-    bound(program, 0, 0, x, sizeof x);
-    ran(program, 0, 2);
-    assert_output(program, 0, y, 4);
-    backend->discard(program);
+    assert_works_on(session);
     backend->close(session);
 }
 
@@ -59,12 +36,7 @@ static void a_failed_execution_harms_nothing(void **state)
 {
     (void)state;
     const tm_shape table = {TM_F32, 2, {3, 2}}, indices = {TM_I64, 1, {2}}, rows = {TM_F32, 2, {2, 2}};
-    tm_graph graph = one_node("gather", table, rows);
-    graph.inputs = 2;
-    graph.input[1] = indices;
-    graph.node[0].operand[1] = 1;
-    graph.node[0].operand[2] = -1;
-    graph.output[0] = 2;
+    const tm_graph graph = two_inputs("gather", table, indices, rows);
     static const float x[] = {1, 2, 3, 4, 5, 6}, y[] = {5, 6, 1, 2};
     static const int64_t beyond[] = {0, 7}, good[] = {2, 0};
     tm_session *session = opened("", 1);
@@ -83,43 +55,6 @@ static void a_failed_execution_harms_nothing(void **state)
     assert_output(program, 0, y, 4);
     backend->discard(program);
     backend->close(session);
-}
-
-/* sum(concat(relu(x) w, relu(x))): inner values are used twice, an input is an output, and so is one value twice. */
-static void chains_give_every_output(void **state)
-{
-    (void)state;
-    const tm_shape square = {TM_F32, 2, {2, 2}}, wide = {TM_F32, 2, {2, 4}};
-    const tm_graph graph = {
-        .inputs = 2,
-        .nodes = 4,
-        .outputs = 4,
-        .input = {square, square},
-        .node = {{.op = "relu", .operand = {0, -1}, .result = square},
-                 {.op = "matmul", .operand = {2, 1, -1}, .result = square},
-                 {.op = "concat", .operand = {3, 2, -1}, .axis = 1, .result = wide},
-                 {.op = "sum", .operand = {4, -1}, .axis = 0, .result = row4}},
-        .output = {5, 3, 0, 5},
-    };
-    static const float x[] = {1, -2, 3, 4}, w[] = {1, 2, 3, 4};
-    static const float product[] = {1, 2, 15, 22}, sums[] = {16, 24, 4, 4};
-    static const char *const options[] = {"", "tuned"};
-    for (int i = 0; i < 2; i++) {
-        tm_session *session = opened(options[i], 1);
-        tm_program *program = compiled(session, &graph, 1);
-        bound(program, 0, 0, x, sizeof x);
-        bound(program, 0, 1, w, sizeof w);
-        for (int64_t count = 1; count < 4; count++) {
-            backend->poison(program);
-            ran(program, 0, count);
-            assert_output(program, 0, sums, 4);
-            assert_output(program, 1, product, 4);
-            assert_output(program, 2, x, 4);
-            assert_output(program, 3, sums, 4);
-        }
-        backend->discard(program);
-        backend->close(session);
-    }
 }
 
 /* relu(conv(conv(relu(x), w), w2)): turned before the first convolution and after the second, not between them; the
@@ -161,14 +96,7 @@ static void weights_belong_to_slots(void **state)
 {
     (void)state;
     const tm_shape one = {TM_F32, 2, {1, 2}}, square = {TM_F32, 2, {2, 2}}, row2 = {TM_F32, 1, {2}};
-    tm_graph graph = one_node("linear", one, one);
-    graph.inputs = 3;
-    graph.input[1] = square;
-    graph.input[2] = row2;
-    graph.node[0].operand[1] = 1;
-    graph.node[0].operand[2] = 2;
-    graph.node[0].operand[3] = -1;
-    graph.output[0] = 3;
+    const tm_graph graph = three_inputs("linear", one, square, row2, one);
     static const float x[2][2] = {{1, 2}, {3, 4}}, w[2][4] = {{1, 0, 0, 1}, {0, 1, 1, 0}}, b[] = {10, 20};
     static const float y[2][2] = {{11, 22}, {14, 23}}, changed[] = {12, 21};
     static const char *const options[] = {"", "tuned"};
@@ -195,56 +123,13 @@ static void weights_belong_to_slots(void **state)
     }
 }
 
-static void slots_and_pieces_are_kept_apart(void **state)
-{
-    (void)state;
-    tm_session *session = opened("", 2);
-    tm_graph graph = one_node("relu", row4, row4);
-    graph.output[graph.outputs++] = 0;
-    tm_program *program = compiled(session, &graph, 2);
-    static const float a[] = {-1, 2, 3, 4}, b[] = {5, -6, 7, 8}, ya[] = {0, 2, 3, 4}, yb[] = {5, 0, 7, 8};
-    float back[4] = {0};
-    tm_error error = {""};
-    assert_int_equal(backend->run(program, 0, 1, &error), TM_INVALID_ARGUMENT);
-    assert_int_equal(backend->read(program, 0, 0, 4, back, &error), TM_INVALID_ARGUMENT);
-    for (int pass = 0; pass < 2; pass++) {
-        bound(program, 0, 0, a, sizeof a);
-        assert_int_equal(backend->bind(program, 1, 0, 0, b, 8, &error), TM_OK);
-        assert_int_equal(backend->bind(program, 1, 0, 8, b + 2, 8, &error), TM_OK);
-        assert_int_equal(backend->bind(program, 1, 0, 8, b, 12, &error), TM_INVALID_ARGUMENT);
-        assert_int_equal(backend->bind(program, 2, 0, 0, b, 8, &error), TM_INVALID_ARGUMENT);
-        ran(program, 1, 1);
-        assert_output(program, 0, yb, 4);
-        ran(program, 0, 3);
-        assert_output(program, 0, ya, 4);
-        assert_output(program, 1, a, 4);
-        ran(program, 1, 3);
-        assert_output(program, 0, yb, 4);
-        assert_output(program, 1, b, 4);
-        assert_int_equal(backend->read(program, 0, 12, 4, back, &error), TM_OK);
-        assert_true(back[0] == 8);
-        assert_int_equal(backend->read(program, 0, 12, 8, back, &error), TM_INVALID_ARGUMENT);
-        assert_int_equal(backend->read_input(program, 1, 0, 0, sizeof back, back, &error), TM_OK);
-        assert_memory_equal(back, b, sizeof b);
-        backend->unbind(program);
-        assert_int_equal(backend->run(program, 0, 1, &error), TM_INVALID_ARGUMENT);
-    }
-    backend->discard(program);
-    backend->close(session);
-}
-
 /* An image in pieces: it is turned on the way in, and read_input gives it back as it was. */
 static void images_are_turned_piece_by_piece(void **state)
 {
     (void)state;
     enum { count = 2 * 3 * 3 * 2 };
     const tm_shape image = {TM_F32, 4, {2, 3, 3, 2}}, weight = {TM_F32, 4, {2, 1, 1, 2}};
-    tm_graph graph = one_node("conv2d", image, image);
-    graph.inputs = 2;
-    graph.input[1] = weight;
-    graph.node[0].operand[1] = 1;
-    graph.node[0].operand[2] = -1;
-    graph.output[0] = 2;
+    const tm_graph graph = two_inputs("conv2d", image, weight, image);
     static const float swap[] = {0, 1, 1, 0};
     float x[count], y[count], back[count];
     for (int i = 0; i < count; i++) x[i] = (float)i;
@@ -265,27 +150,6 @@ static void images_are_turned_piece_by_piece(void **state)
     assert_memory_equal(back, y + 7, 4 * 5);
     assert_int_equal(backend->read_input(program, 0, 0, 4 * 3, sizeof x - 4 * 3, back, &error), TM_OK);
     assert_memory_equal(back, x + 3, sizeof x - 4 * 3);
-    backend->discard(program);
-    backend->close(session);
-}
-
-static void poison_reaches_preallocated_outputs(void **state)
-{
-    (void)state;
-    tm_session *session = opened("tuned", 1);
-    const tm_graph graph = one_node("sigmoid", row4, row4);
-    tm_program *program = compiled(session, &graph, 1);
-    static const float x[] = {0, 0, 0, 0}, y[] = {0.5f, 0.5f, 0.5f, 0.5f};
-    float back[4];
-    tm_error error = {""};
-    bound(program, 0, 0, x, sizeof x);
-    ran(program, 0, 1);
-    assert_output(program, 0, y, 4);
-    backend->poison(program);
-    assert_int_equal(backend->read(program, 0, 0, sizeof back, back, &error), TM_OK);
-    for (int i = 0; i < 4; i++) assert_true(isnan(back[i]));
-    ran(program, 0, 1);
-    assert_output(program, 0, y, 4);
     backend->discard(program);
     backend->close(session);
 }
@@ -346,19 +210,11 @@ static void threads_are_set(void **state)
 static void what_is_not_there_is_unsupported(void **state)
 {
     (void)state;
-    static const struct {
-        const char *device, *options, *words;
-    } asked[] = {
+    static const unopened asked[] = {
         {"cuda", "", "not on 'cuda'"}, {"cpu", "compile", "no +compile"}, {"cpu", "tuned,fast", "no option 'fast'"}};
-    tm_session *session = NULL;
+    assert_unopened(asked, sizeof asked / sizeof *asked);
     tm_error error = {""};
-    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
-        assert_int_equal(backend->open(asked[i].device, location, asked[i].options, 1, &host, &session, &error),
-                         TM_UNSUPPORTED);
-        assert_words(asked[i].words, &error);
-        assert_null(session);
-    }
-    session = opened("", 1);
+    tm_session *session = opened("", 1);
     const tm_graph fft = one_node("fft", row4, row4);
     const tm_shape scalar = {TM_F32, 0, {0}};
     const tm_graph flat = one_node("softmax", scalar, scalar);
@@ -379,7 +235,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_is_not_there_is_unsupported),
         cmocka_unit_test(refusals_come_in_its_own_words),
         cmocka_unit_test(a_failed_execution_harms_nothing),
-        cmocka_unit_test(chains_give_every_output),
+        cmocka_unit_test_prestate(chains_give_every_output, "tuned"),
         cmocka_unit_test(convolutions_of_inner_values),
         cmocka_unit_test(weights_belong_to_slots),
         cmocka_unit_test(slots_and_pieces_are_kept_apart),

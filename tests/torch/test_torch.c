@@ -1,7 +1,7 @@
 /* The PyTorch backend through its own table, with graphs that the program would never make: what PyTorch refuses comes
  * back in its own words and harms nothing, chains of nodes give and free what they should, slots and pieces are kept
  * apart. test_torch LIBRARY FOLDER; exit status 77 where FOLDER and the environment have no PyTorch. */
-#include "../adapter_graphs.h"
+#include "../adapter_fixture.h"
 
 #include <sys/resource.h>
 
@@ -15,18 +15,10 @@ static void assert_refused(const tm_graph *graph, const void *const *data, const
     for (int32_t i = 0; i < graph->inputs; i++) bound(program, 0, i, data[i], bytes[i]);
     for (int again = 0; again < 3; again++) {
         assert_int_equal(backend->run(program, 0, 1, &error), wanted);
-        if (!strstr(error.message, words)) fail_msg("'%s' is not in '%s'", words, error.message);
-        assert_null(strchr(error.message, '\n'));
+        assert_words(words, &error);
     }
     backend->discard(program);
-
-    const tm_graph good = one_node("relu", row4, row4);
-    static const float x[] = {-1, 2, -3, 4}, y[] = {0, 2, 0, 4};
-    program = compiled(session, &good, 1);
-    bound(program, 0, 0, x, sizeof x);
-    ran(program, 0, 2);
-    assert_output(program, 0, y, 4);
-    backend->discard(program);
+    assert_works_on(session);
     backend->close(session);
 }
 
@@ -43,52 +35,11 @@ static void refusals_come_in_its_own_words(void **state)
     graph.node[0].axis = 7;
     assert_refused(&graph, data, bytes, TM_FAILED, "Dimension out of range");
 
-    graph = one_node("matmul", matrix, matrix);
-    graph.inputs = 2;
-    graph.input[1] = matrix;
-    graph.node[0].operand[1] = 1;
-    graph.node[0].operand[2] = -1;
-    graph.output[0] = 2;
+    graph = two_inputs("matmul", matrix, matrix, matrix);
     assert_refused(&graph, data, bytes, TM_FAILED, "cannot be multiplied (2x3 and 2x3)");
 
     graph = one_node("softmax", row, row);
     assert_refused(&graph, integers, few, TM_UNSUPPORTED, "not implemented for 'Int'");
-}
-
-/* sum(concat(relu(x) w, relu(x))): inner values are used twice, and an input is an output. */
-static void chains_give_every_output(void **state)
-{
-    (void)state;
-    const tm_shape square = {TM_F32, 2, {2, 2}}, wide = {TM_F32, 2, {2, 4}};
-    const tm_graph graph = {
-        .inputs = 2,
-        .nodes = 4,
-        .outputs = 3,
-        .input = {square, square},
-        .node = {{.op = "relu", .operand = {0, -1}, .result = square},
-                 {.op = "matmul", .operand = {2, 1, -1}, .result = square},
-                 {.op = "concat", .operand = {3, 2, -1}, .axis = 1, .result = wide},
-                 {.op = "sum", .operand = {4, -1}, .axis = 0, .result = row4}},
-        .output = {5, 3, 0},
-    };
-    static const float x[] = {1, -2, 3, 4}, w[] = {1, 2, 3, 4};
-    static const float product[] = {1, 2, 15, 22}, sums[] = {16, 24, 4, 4};
-    static const char *const options[] = {"", "tuned"};
-    for (int i = 0; i < 2; i++) {
-        tm_session *session = opened(options[i], 1);
-        tm_program *program = compiled(session, &graph, 1);
-        bound(program, 0, 0, x, sizeof x);
-        bound(program, 0, 1, w, sizeof w);
-        for (int64_t count = 1; count < 4; count++) {
-            backend->poison(program);
-            ran(program, 0, count);
-            assert_output(program, 0, sums, 4);
-            assert_output(program, 1, product, 4);
-            assert_output(program, 2, x, 4);
-        }
-        backend->discard(program);
-        backend->close(session);
-    }
 }
 
 /* Views of a value that exists only while the graph runs, and a result that is a view itself. */
@@ -113,63 +64,6 @@ static void convolution_of_an_inner_value(void **state)
     bound(program, 0, 1, w, sizeof w);
     ran(program, 0, 3);
     assert_output(program, 0, y, 12);
-    backend->discard(program);
-    backend->close(session);
-}
-
-static void slots_and_pieces_are_kept_apart(void **state)
-{
-    (void)state;
-    tm_session *session = opened("", 2);
-    tm_graph graph = one_node("relu", row4, row4);
-    graph.output[graph.outputs++] = 0;
-    tm_program *program = compiled(session, &graph, 2);
-    static const float a[] = {-1, 2, 3, 4}, b[] = {5, -6, 7, 8}, ya[] = {0, 2, 3, 4}, yb[] = {5, 0, 7, 8};
-    float back[4] = {0};
-    tm_error error = {""};
-    assert_int_equal(backend->run(program, 0, 1, &error), TM_INVALID_ARGUMENT);
-    assert_int_equal(backend->read(program, 0, 0, 4, back, &error), TM_INVALID_ARGUMENT);
-    bound(program, 0, 0, a, sizeof a);
-    assert_int_equal(backend->bind(program, 1, 0, 0, b, 8, &error), TM_OK);
-    assert_int_equal(backend->bind(program, 1, 0, 8, b + 2, 8, &error), TM_OK);
-    assert_int_equal(backend->bind(program, 1, 0, 8, b, 12, &error), TM_INVALID_ARGUMENT);
-    assert_int_equal(backend->bind(program, 2, 0, 0, b, 8, &error), TM_INVALID_ARGUMENT);
-    ran(program, 1, 1);
-    assert_output(program, 0, yb, 4);
-    ran(program, 0, 3);
-    assert_output(program, 0, ya, 4);
-    assert_output(program, 1, a, 4);
-    ran(program, 1, 3);
-    assert_output(program, 0, yb, 4);
-    assert_output(program, 1, b, 4);
-    assert_int_equal(backend->read(program, 0, 12, 4, back, &error), TM_OK);
-    assert_true(back[0] == 8);
-    assert_int_equal(backend->read(program, 0, 12, 8, back, &error), TM_INVALID_ARGUMENT);
-    assert_int_equal(backend->read_input(program, 1, 0, 0, sizeof back, back, &error), TM_OK);
-    assert_memory_equal(back, b, sizeof b);
-    backend->unbind(program);
-    assert_int_equal(backend->run(program, 0, 1, &error), TM_INVALID_ARGUMENT);
-    backend->discard(program);
-    backend->close(session);
-}
-
-static void poison_reaches_preallocated_outputs(void **state)
-{
-    (void)state;
-    tm_session *session = opened("tuned", 1);
-    const tm_graph graph = one_node("sigmoid", row4, row4);
-    tm_program *program = compiled(session, &graph, 1);
-    static const float x[] = {0, 0, 0, 0}, y[] = {0.5f, 0.5f, 0.5f, 0.5f};
-    float back[4];
-    tm_error error = {""};
-    bound(program, 0, 0, x, sizeof x);
-    ran(program, 0, 1);
-    assert_output(program, 0, y, 4);
-    backend->poison(program);
-    assert_int_equal(backend->read(program, 0, 0, sizeof back, back, &error), TM_OK);
-    for (int i = 0; i < 4; i++) assert_true(isnan(back[i]));
-    ran(program, 0, 1);
-    assert_output(program, 0, y, 4);
     backend->discard(program);
     backend->close(session);
 }
@@ -280,20 +174,11 @@ static void threads_are_set(void **state)
 static void what_is_not_there_is_unsupported(void **state)
 {
     (void)state;
-    static const struct {
-        const char *device, *options, *words;
-    } asked[] = {{"tpu", "", "not on 'tpu'"},
-                 {"cpu", "tuned,compile", "torch+compile cannot be +tuned"},
-                 {"cpu", "tf32", "no TF32"},
-                 {"cpu", "tuned,fast", "no option 'fast'"}};
-    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
-        tm_session *session = NULL;
-        tm_error error = {""};
-        assert_int_equal(backend->open(asked[i].device, location, asked[i].options, 1, &host, &session, &error),
-                         TM_UNSUPPORTED);
-        if (!strstr(error.message, asked[i].words)) fail_msg("'%s' is not in '%s'", asked[i].words, error.message);
-        assert_null(session);
-    }
+    static const unopened asked[] = {{"tpu", "", "not on 'tpu'"},
+                                     {"cpu", "tuned,compile", "torch+compile cannot be +tuned"},
+                                     {"cpu", "tf32", "no TF32"},
+                                     {"cpu", "tuned,fast", "no option 'fast'"}};
+    assert_unopened(asked, sizeof asked / sizeof *asked);
     tm_session *session = opened("", 1);
     const tm_graph graph = one_node("fft", row4, row4);
     tm_error error = {""};
@@ -308,7 +193,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_not_there_is_unsupported),
         cmocka_unit_test(refusals_come_in_its_own_words),
-        cmocka_unit_test(chains_give_every_output),
+        cmocka_unit_test_prestate(chains_give_every_output, "tuned"),
         cmocka_unit_test(convolution_of_an_inner_value),
         cmocka_unit_test(slots_and_pieces_are_kept_apart),
         cmocka_unit_test(poison_reaches_preallocated_outputs),
