@@ -1,19 +1,8 @@
 #!/usr/bin/env bash
 # broken.sh PROGRAM: an MLX that is missing, damaged, without its part or for another processor gives one clear line, and
 # the rest of the run is unharmed.
-source "$(dirname "$0")/../cli/common.sh" "$1"
-unset VIRTUAL_ENV TENSORMARK_MLX
-
-# unsupported FOLDER WORDS: named by the variable, and behind an @ in a run with the engine.
-unsupported() {
-    "$program" verify relu/100 --backend m="mlx@$1:cpu" --backends native,m >out 2>err </dev/null
-    [ "$(grep -c '^pass .* native:cpu' out)" -eq 1 ] || fail "$1: the engine was harmed: $(cat out err)"
-    [ "$(grep -c '^UNSUPPORTED ' out)" -eq 1 ] || fail "$1: not one UNSUPPORTED line: $(cat out err)"
-    holds out "$2"
-    TENSORMARK_MLX=$1 "$program" verify relu/100 --backends native,mlx:cpu >out 2>err </dev/null
-    [ "$(grep -c '^pass .* native:cpu' out)" -eq 1 ] || fail "$1: the engine was harmed: $(cat out err)"
-    holds out "$2"
-}
+source "$(dirname "$0")/../adapter_broken.sh" "$1" mlx relu/100
+listed=mlx: # whichever device it names
 
 # place FOLDER VERSION: a package with a library that is none.
 place() {
@@ -25,18 +14,14 @@ place() {
         >"$1/mlx/include/mlx/version.h"
 }
 
-mkdir nothing empty text short other
-: >empty/libmlx.so
-echo 'this is not a library, but it is longer than the head of one' >text/libmlx.so
-head -c 4096 "$program" >other/libmlx.so
-printf '\x28\x00' | dd of=other/libmlx.so bs=1 seek=18 conv=notrunc status=none # 32-bit Arm
+mkdir nothing
 place strange 99.1.2
 
 unsupported "$scratch/nothing" "no MLX in $scratch/nothing"
 unsupported "$scratch/nowhere" "no MLX in $scratch/nowhere"
-unsupported "$scratch/empty" "is no library"
-unsupported "$scratch/text" "is no library"
-unsupported "$scratch/other" "built for another processor (ELF machine 40"
+for kind in empty text other; do
+    damaged $kind $kind/libmlx.so $kind
+done
 unsupported "$scratch/strange" "MLX 99.1.2 in $scratch/strange/mlx/lib/libmlx.so is here, mlx_part-99.1.2.so for it is not"
 
 # Beside a copy of the backend: a part that is none, one from another Tensormark, one for another MLX.
@@ -46,7 +31,7 @@ export TENSORMARK_BACKEND_FOLDER=$scratch/parts
 echo nothing >parts/mlx_part-99.1.2.so
 unsupported "$scratch/strange" "MLX cannot be loaded: "
 if command -v cc >/dev/null; then
-    echo 'int nothing;' | cc -shared -fPIC -x c - -o strange/mlx/lib/libmlx.so
+    stranger strange/mlx/lib/libmlx.so
     unsupported "$scratch/strange" "MLX cannot be loaded: "
     cp strange/mlx/lib/libmlx.so parts/mlx_part-99.1.2.so
     unsupported "$scratch/strange" "mlx_part-99.1.2.so was made for another Tensormark"
@@ -55,9 +40,6 @@ if command -v cc >/dev/null; then
     unsupported "$scratch/strange" "mlx_part-99.1.2.so was made for another Tensormark"
 fi
 
-# With none at all, nothing is looked into for long, and the engine runs alone.
-env -i PATH="$scratch" HOME="$HOME" TENSORMARK_BACKEND_FOLDER="$TENSORMARK_BACKEND_FOLDER" \
-    "$program" verify relu/100 --backends native,mlx:cpu >out 2>err
+alone TENSORMARK_BACKEND_FOLDER="$TENSORMARK_BACKEND_FOLDER"
 holds out "no MLX found: pip install mlx"
-grep -q '^pass .* native:cpu' out || fail "the engine was harmed: $(cat out err)"
 finish
