@@ -35,7 +35,7 @@ damaged() {
         text) echo 'this is not a library, but it is longer than the head of one' >"$2" ;;
         short)
             head -c 64 "$program" >"$2"
-            words="cannot be loaded"
+            words="is cut off"
             ;;
         other)
             head -c 4096 "$program" >"$2"

@@ -56,7 +56,7 @@ static tm_status blas_open(const char *device, const char *location, const char 
     tm_session *opened = calloc(1, sizeof *opened);
     if (!opened) return tm_adapter_fail(error, TM_OUT_OF_MEMORY, "out of memory for a session");
     opened->host = host;
-    opened->pages.threads = threads;
+    opened->inputs.threads = threads;
     tm_status status = read_options(options, opened, error);
     if (status == TM_OK) status = tm_blas_load(location, &opened->blas, error);
     if (status == TM_OK) status = tm_blas_set_threads(&opened->blas, threads, error);

@@ -8,6 +8,7 @@
 #include <elf.h>
 #endif
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,6 +228,15 @@ void tm_adapter_version(const char *path, const char *package, char *into, size_
 }
 
 #ifdef __ELF__
+/* Reading what is mapped behind a file's end kills the process. Linkers put the table of sections last. */
+static bool is_cut_off(FILE *file, const Elf64_Ehdr *header, size_t got)
+{
+    if (header->e_ident[EI_CLASS] != ELFCLASS64) return false;
+    if (got < sizeof *header || fseek(file, 0, SEEK_END) != 0) return true;
+    const uint64_t size = (uint64_t)ftell(file), sections = (uint64_t)header->e_shnum * header->e_shentsize;
+    return header->e_shoff > size || sections > size - header->e_shoff;
+}
+
 tm_status tm_adapter_check_library(const tm_wanted *wanted, const char *path, tm_error *error)
 {
 #if defined(__x86_64__)
@@ -238,17 +248,23 @@ tm_status tm_adapter_check_library(const tm_wanted *wanted, const char *path, tm
 #else
     const unsigned own = EM_NONE; /* not known: loading will tell */
 #endif
-    unsigned char head[20] = {0};
+    Elf64_Ehdr header = {0};
+    const unsigned char *head = header.e_ident;
     FILE *file = fopen(path, "rb");
     if (!file) return tm_adapter_fail(error, TM_UNSUPPORTED, "%.400s cannot be read", path);
-    const size_t got = fread(head, 1, sizeof head, file);
+    const size_t got = fread(&header, 1, sizeof header, file);
+    const bool cut_off = is_cut_off(file, &header, got);
     fclose(file);
-    if (got < sizeof head || memcmp(head, ELFMAG, SELFMAG) != 0) {
+    if (got < offsetof(Elf64_Ehdr, e_version) || memcmp(head, ELFMAG, SELFMAG) != 0) {
         return tm_adapter_fail(error, TM_UNSUPPORTED, "%.400s is no library: install %s again", path, wanted->package);
     }
+    const unsigned char *number = (const unsigned char *)&header.e_machine;
     const unsigned machine =
-        head[EI_DATA] == ELFDATA2MSB ? (unsigned)(head[18] << 8 | head[19]) : (unsigned)(head[19] << 8 | head[18]);
-    if (own == EM_NONE || machine == own) return TM_OK;
+        head[EI_DATA] == ELFDATA2MSB ? (unsigned)(number[0] << 8 | number[1]) : (unsigned)(number[1] << 8 | number[0]);
+    if (own == EM_NONE || (machine == own && !cut_off)) return TM_OK;
+    if (machine == own) {
+        return tm_adapter_fail(error, TM_UNSUPPORTED, "%.400s is cut off: install %s again", path, wanted->package);
+    }
     return tm_adapter_fail(error, TM_UNSUPPORTED,
                            "%.400s is built for another processor (ELF machine %u, this is %u): "
                            "install %s for this one",

@@ -49,7 +49,7 @@ static tm_status onednn_open(const char *device, const char *location, const cha
     tm_session *opened = calloc(1, sizeof *opened);
     if (!opened) return tm_adapter_fail(error, TM_OUT_OF_MEMORY, "out of memory for a session");
     opened->host = host;
-    opened->pages.threads = threads;
+    opened->inputs.threads = threads;
     tm_status status = check_device(device, error);
     if (status == TM_OK) status = read_options(options, opened, error);
     if (status == TM_OK) status = tm_onednn_load(location, &opened->onednn, error);

@@ -71,7 +71,7 @@ static tm_status onnxruntime_open(const char *device, const char *location, cons
     tm_session *opened = calloc(1, sizeof *opened);
     if (!opened) return tm_adapter_fail(error, TM_OUT_OF_MEMORY, "out of memory for a session");
     opened->host = host;
-    opened->pages.threads = threads;
+    opened->inputs.threads = threads;
     tm_status status = read_options(options, opened, error);
     if (status == TM_OK) status = tm_ort_load(device, location, &opened->ort, error);
     if (status == TM_OK) status = make_env(opened, threads, error);
