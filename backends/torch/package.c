@@ -92,7 +92,7 @@ static tm_status find_package(const tm_session *session, const tm_graph *graph, 
     const tm_torch *torch = &session->torch;
     const char *named = getenv("TENSORMARK_TORCH_PACKAGES"), *home = getenv("HOME");
     char key[TM_GRAPH_KEY], device[32], where[PATH_MAX], path[PATH_MAX + 16], words[400];
-    if (session->host->size < offsetof(tm_host, graph_key) + sizeof session->host->graph_key) {
+    if (session->host->size <= offsetof(tm_host, graph_key) || !session->host->graph_key) {
         return tm_adapter_fail(error, TM_UNSUPPORTED, "torch+compile: this host gives graphs no keys");
     }
     const tm_status status = session->host->graph_key(graph, key);
@@ -156,14 +156,16 @@ static tm_status create(tm_program *program, const char *folder, tm_error *error
     const tm_host *host = program->session->host;
     char path[PATH_MAX + 16];
     snprintf(path, sizeof path, "%s/model.so", folder);
-    tm_status status = tm_adapter_check_library(&tm_torch_wanted, path, error);
-    if (status != TM_OK) return status;
+    if (tm_adapter_check_library(&tm_torch_wanted, path, NULL) != TM_OK) {
+        return tm_adapter_fail(error, TM_UNSUPPORTED,
+                               "%.300s is damaged: run backends/torch/compile-cases with --again", path);
+    }
     package->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!package->library) {
         const char *words = dlerror();
         return tm_adapter_fail(error, TM_FAILED, "package: %.400s", words ? words : path);
     }
-    status = load_functions(package, path, error);
+    const tm_status status = load_functions(package, path, error);
     if (status != TM_OK) return status;
     if (package->create(&package->container, 1, devices[program->session->torch.device], folder) != 0) {
         return package_refused(package, "package", error);

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# compile.sh PROGRAM FOLDER SOURCES: packages made ahead of time pass as the same cases do without; one that is missing,
+# refused, damaged or made elsewhere is one line, and the command in that line makes it. 77 without PyTorch's compiler.
+export TENSORMARK_TORCH=${TENSORMARK_TORCH:-$(realpath -m "$2")}
+sources=$(realpath "$3")
+source "$(dirname "$0")/../cli/common.sh" "$1"
+export TENSORMARK_TORCH_PACKAGES=$scratch/packages TENSORMARK_THREADS=1
+python=$TENSORMARK_TORCH/bin/python3
+if ! "$program" list backends | grep -F 'torch:cpu' | grep -q yes || ! "$python" -c 'import torch' 2>/dev/null ||
+    ! command -v g++ >/dev/null; then
+    echo "skipped: no PyTorch with its Python, or no C++ compiler"
+    exit 77
+fi
+
+# checked WORDS CASE...: verify's lines for the cases hold the words.
+checked() {
+    local words=$1
+    shift
+    "$program" verify "$@" --backends torch:cpu+compile >out 2>err </dev/null
+    [ "$(grep -cF -- "$words" out)" -eq $# ] || fail "not '$words' for $*: $(cat out err)"
+}
+
+# PyTorch's result with a mask that it needs made; an index; two calls' worth of accumulation; a type of 16 bits.
+cases=(sdpa/2x3x7x16,2x3x19x16,2x3x19x16/mask=causal_end scatter_sum/10x12,40 linear/7x33,33x5,5/bf16)
+checked "no package of this graph in $scratch/packages" "${cases[0]}"
+
+# What the line says to do is done, in the sources' folder, for the cases.
+order=$(sed -n 's/.*: \(tensormark list cases CASE .*\)/\1/p' out)
+(cd "$sources" && PATH=$(dirname "$program"):$PATH && eval "${order/CASE/'"${cases[@]}"'}") >made 2>&1 || fail "$order: $(cat made)"
+holds made "3 made, 0 there, 0 refused"
+checked "pass " "${cases[@]}"
+"$program" verify "${cases[0]}" --backends torch:cpu+compile --threads 2 >out 2>err </dev/null
+holds out "no package of this graph"
+
+# The program measures it beside the others.
+"$program" run "${cases[1]}" --backends native,torch:cpu,torch:cpu+compile --quick --db runs.db --format csv >out 2>err </dev/null
+[ "$(grep -c ',OK,' out)" -eq 3 ] || fail "not three OK cells: $(cat out err)"
+
+# A graph that the compiler refuses keeps its words.
+"$program" list cases relu/5 --format jsonl | sed 's/"op":"relu"/"op":"nosuch"/' |
+    "$python" "$sources/backends/torch/compile-cases" --threads 1 >made 2>&1 && fail "status 0: $(cat made)"
+holds made "refused relu/5/f32 compile-cases does not know the op nosuch"
+checked "AOTInductor: compile-cases does not know the op nosuch" relu/5
+"$program" verify relu/5 --backends torch:cpu+compile+tuned >out 2>err </dev/null
+holds out "torch+compile cannot be +tuned"
+
+# Packages of another processor, of another graph, and damaged ones.
+key() { "$program" list cases "$1" --format jsonl | sed 's/.*"key":"\([^"]*\)".*/\1/'; }
+made=$(dirname "$(ls -d packages/*/cpu-1/"$(key "${cases[0]}")")")
+echo "sse2 made_up" >"$made/$(key "${cases[0]}")/features"
+checked "was made on a processor with made_up, which this one has not" "${cases[0]}"
+rm "$made/$(key "${cases[0]}")/features"
+cp "$made/$(key "${cases[1]}")/model.so" "$made/$(key "${cases[0]}")/model.so"
+checked "has 2 inputs and 1 outputs, which are not the graph's" "${cases[0]}"
+head -c 4096 "$made/$(key "${cases[1]}")/model.so" >"$made/$(key "${cases[0]}")/model.so"
+checked "is damaged: run backends/torch/compile-cases with --again" "${cases[0]}"
+checked "pass " "${cases[1]}"
+finish
