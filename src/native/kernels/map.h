@@ -12,6 +12,19 @@
     for (int j = 0; j < 4; j++) (v)[j] = MAP((v)[j], p)
 #endif
 
+#ifndef MAP_VECTORS
+#define MAP_VECTORS
+/* Four vectors of x at a time, up to `end`; what lies `ahead` is fetched meanwhile. */
+#define MAP_LOOP(end, ahead, put)                                                                                      \
+    for (; i + 4 * W <= (end); i += 4 * W) {                                                                           \
+        V v[4];                                                                                                        \
+        for (int k = 0; k < 4 && (ahead) > 0; k++) PREFETCH(x + i + (ahead) + k * W);                                  \
+        for (int k = 0; k < 4; k++) v[k] = LOAD(x + i + k * W);                                                        \
+        MAP_4(v, p);                                                                                                   \
+        for (int k = 0; k < 4; k++) put(y + i + k * W, v[k]);                                                          \
+    }
+#endif
+
 void NAME(const float *x, float *y, int64_t n, float parameter, bool stream)
 {
     const V p = SET1(parameter);
@@ -24,20 +37,10 @@ void NAME(const float *x, float *y, int64_t n, float parameter, bool stream)
             STORE_SOME(y, first, MAP(LOAD_SOME(x, first, SET1(0.0f)), p));
             i = head;
         }
-        for (; i + 4 * W <= n; i += 4 * W) {
-            for (int k = 0; k < 4; k++) PREFETCH(x + i + MAP_AHEAD + k * W);
-            V v[4];
-            for (int k = 0; k < 4; k++) v[k] = LOAD(x + i + k * W);
-            MAP_4(v, p);
-            for (int k = 0; k < 4; k++) STREAM(y + i + k * W, v[k]);
-        }
+        MAP_LOOP(n, MAP_AHEAD, STREAM)
     }
-    for (; i + 4 * W <= n; i += 4 * W) {
-        V v[4];
-        for (int k = 0; k < 4; k++) v[k] = LOAD(x + i + k * W);
-        MAP_4(v, p);
-        for (int k = 0; k < 4; k++) STORE(y + i + k * W, v[k]);
-    }
+    MAP_LOOP(n - MAP_AHEAD, MAP_AHEAD, STORE)
+    MAP_LOOP(n, 0, STORE)
     for (; i < n; i += W) {
         const M left = FIRST(n - i < W ? n - i : W);
         STORE_SOME(y + i, left, MAP(LOAD_SOME(x + i, left, SET1(0.0f)), p));
