@@ -11,8 +11,9 @@
 #define UNROLL _Pragma("GCC unroll 16")
 
 /* Lines fetched with each step: in the scores the values of this head, in the blend keys and queries of the next, twice
- * as much in about as many steps. */
-enum { LINE = 16, SCORE_LINES = W == 16 ? 2 : 1, BLEND_LINES = W == 16 ? 3 : 1 };
+ * as much in about as many steps. A prefetch that finds the queue to memory full is lost, so no step asks for much more
+ * than memory brings meanwhile; what is left of a range in the end is loaded. */
+enum { LINE = 16, SCORE_LINES = 1, BLEND_LINES = W == 16 ? 2 : 1 };
 
 /* The next `lines` lines to fetch, or NULL. */
 static const float *next_ahead(tm_attend *s, int64_t lines)
@@ -24,6 +25,13 @@ static const float *next_ahead(tm_attend *s, int64_t lines)
         return at;
     }
     return NULL;
+}
+
+static void load_ahead(tm_attend *s)
+{
+    for (int i = 0; i < 2; i++) {
+        for (; s->ahead[i] < s->ahead_end[i]; s->ahead[i] += LINE) (void)*(const volatile float *)s->ahead[i];
+    }
 }
 
 /* Scores of R queries and ATTEND_KEYS keys; behind the first `keys` of them the first is repeated, and not stored. */
@@ -82,6 +90,7 @@ static void scores(tm_attend *s)
             }
         }
     }
+    load_ahead(s);
 }
 
 INLINE void blend_block(tm_attend *s, int64_t query, int64_t column, const int R, const int N, const bool partial,
@@ -170,8 +179,9 @@ static void blend(tm_attend *s)
     for (int64_t column = 0, columns = 0; whole > 0 && column < s->value_size; column += columns) {
         for (int64_t query = 0; query < whole; query += most) columns = tiles[most - 1](s, query, column);
     }
-    if (whole == s->queries) return;
-    for (int64_t column = 0; column < s->value_size;) column += tiles[s->queries - whole - 1](s, whole, column);
+    for (int64_t column = 0; whole < s->queries && column < s->value_size;)
+        column += tiles[s->queries - whole - 1](s, whole, column);
+    load_ahead(s);
 }
 
 static void scale(const float *x, float *y, int64_t n, float factor)
