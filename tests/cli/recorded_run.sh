@@ -26,7 +26,7 @@ record = json.load(open(sys.argv[1]), parse_constant=no_constants)
 assert record["schema"] == "tensormark.run/1" and record["run"]["status"] == "COMPLETE", record["run"]
 assert set(record["run"]) >= {"id", "started", "finished", "seed", "mode", "command", "version", "status"}
 assert set(record["machine"]) >= {"key", "cpu", "cores", "memory_bytes", "gpus", "os", "governor", "smt", "limits"}
-assert set(record["machine"]["limits"]) == {"read_gbs", "copy_gbs", "l1_gbs", "l2_gbs", "llc_gbs", "f32_gflops",
+assert set(record["machine"]["limits"]) == {"read_gbs", "copy_gbs", "write_gbs", "l1_gbs", "l2_gbs", "llc_gbs", "f32_gflops",
                                             "bf16_gflops", "i8_gops"}
 assert [b["id"] for b in record["backends"]] == ["native:cpu"]
 assert record["aa"] == [] and record["aa_floor"] is None and record["comparisons"] == []
