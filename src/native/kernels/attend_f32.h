@@ -11,8 +11,8 @@
 #define UNROLL _Pragma("GCC unroll 16")
 
 /* Lines fetched with each step: in the scores the values of this head, in the blend keys and queries of the next, twice
- * as much in about as many steps. A prefetch that finds the queue to memory full is lost, so no step asks for much more
- * than memory brings meanwhile; what is left of a range in the end is loaded. */
+ * as much in about as many steps. A prefetch that finds the queue to memory full seems to be lost, so no step asks for
+ * much more than memory brings meanwhile; what is left of a range in the end is loaded. */
 enum { LINE = 16, SCORE_LINES = 1, BLEND_LINES = W == 16 ? 2 : 1 };
 
 /* The next `lines` lines to fetch, or NULL. */
