@@ -58,23 +58,22 @@ static tm_status check_features(const char *folder, tm_error *error)
 }
 
 /* The interpreter of the environment that PyTorch lies in: ROOT/lib/python3.N/site-packages/torch/lib. */
-static void interpreter(const tm_torch *torch, char *into, size_t capacity)
+static void interpreter(const tm_torch *torch, char into[PATH_MAX])
 {
-    char root[PATH_MAX + 16];
+    char root[PATH_MAX];
     snprintf(root, sizeof root, "%s", torch->place.folder);
     for (int level = 0; level < 5; level++) {
         char *slash = strrchr(root, '/');
         if (slash) *slash = '\0';
     }
-    const size_t length = strlen(root);
-    snprintf(root + length, sizeof root - length, "/bin/python3");
-    snprintf(into, capacity, "%s", access(root, X_OK) == 0 ? root : "python3");
+    const int length = snprintf(into, PATH_MAX, "%s/bin/python3", root);
+    if (length >= PATH_MAX || access(into, X_OK) != 0) snprintf(into, PATH_MAX, "python3");
 }
 
 static tm_status not_made(const tm_session *session, const char *folder, tm_error *error)
 {
     char python[PATH_MAX], how[64] = "";
-    interpreter(&session->torch, python, sizeof python);
+    interpreter(&session->torch, python);
     if (session->torch.device == TM_TORCH_CPU) snprintf(how, sizeof how, " --threads %d", (int)session->threads);
     if (session->torch.device == TM_TORCH_CUDA) snprintf(how, sizeof how, " --device cuda");
     if (session->torch.device == TM_TORCH_MPS) snprintf(how, sizeof how, " --device mps");
