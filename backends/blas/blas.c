@@ -24,10 +24,8 @@ struct tm_program {
 static tm_status blas_probe(const char *device, const char *location, tm_device_info *info, tm_error *error)
 {
     tm_blas blas;
-    if (strcmp(device, "cpu") != 0) {
-        return tm_adapter_fail(error, TM_UNSUPPORTED, "blas runs on cpu, not on '%.60s'", device);
-    }
-    const tm_status status = tm_blas_load(location, &blas, error);
+    tm_status status = tm_adapter_only_cpu("blas", device, error);
+    if (status == TM_OK) status = tm_blas_load(location, &blas, error);
     if (status != TM_OK) return status;
     snprintf(info->framework, sizeof info->framework, "%s", blas.name);
     snprintf(info->library, sizeof info->library, "%.500s", blas.path);
@@ -35,29 +33,15 @@ static tm_status blas_probe(const char *device, const char *location, tm_device_
     return TM_OK;
 }
 
-static tm_status read_options(const char *options, tm_session *session, tm_error *error)
-{
-    char word[64];
-    for (const char *at = options; tm_adapter_option(&at, word, sizeof word);) {
-        if (strcmp(word, "tuned") != 0) {
-            return tm_adapter_fail(error, TM_UNSUPPORTED, "blas has no option '%s', only tuned", word);
-        }
-        session->tuned = true;
-    }
-    return TM_OK;
-}
-
 static tm_status blas_open(const char *device, const char *location, const char *options, int32_t threads,
                            const tm_host *host, tm_session **session, tm_error *error)
 {
-    if (strcmp(device, "cpu") != 0) {
-        return tm_adapter_fail(error, TM_UNSUPPORTED, "blas runs on cpu, not on '%.60s'", device);
-    }
     tm_session *opened = calloc(1, sizeof *opened);
     if (!opened) return tm_adapter_fail(error, TM_OUT_OF_MEMORY, "out of memory for a session");
     opened->host = host;
     opened->inputs.threads = threads;
-    tm_status status = read_options(options, opened, error);
+    tm_status status = tm_adapter_only_cpu("blas", device, error);
+    if (status == TM_OK) status = tm_adapter_only_tuned("blas", options, &opened->tuned, error);
     if (status == TM_OK) status = tm_blas_load(location, &opened->blas, error);
     if (status == TM_OK) status = tm_blas_set_threads(&opened->blas, threads, error);
     if (status != TM_OK) {

@@ -35,6 +35,24 @@ bool tm_adapter_option(const char **at, char *into, size_t capacity)
     return true;
 }
 
+tm_status tm_adapter_only_cpu(const char *backend, const char *device, tm_error *error)
+{
+    if (strcmp(device, "cpu") == 0) return TM_OK;
+    return tm_adapter_fail(error, TM_UNSUPPORTED, "%s runs on cpu, not on '%.60s'", backend, device);
+}
+
+tm_status tm_adapter_only_tuned(const char *backend, const char *options, bool *tuned, tm_error *error)
+{
+    char word[64];
+    for (const char *at = options; tm_adapter_option(&at, word, sizeof word);) {
+        if (strcmp(word, "tuned") != 0) {
+            return tm_adapter_fail(error, TM_UNSUPPORTED, "%s has no option '%s', only tuned", backend, word);
+        }
+        *tuned = true;
+    }
+    return TM_OK;
+}
+
 size_t tm_adapter_size_of(tm_dtype dtype)
 {
     return dtype == TM_I64 ? 8 : dtype == TM_F32 || dtype == TM_I32 ? 4 : 2;

@@ -30,6 +30,11 @@ bool tm_adapter_symbol(void *library, const char *name, void *into, size_t size)
 /* The next word of "compile,tuned", cut to the capacity; false at the end. *at moves on. */
 bool tm_adapter_option(const char **at, char *into, size_t capacity);
 
+/* For a backend (of that name) whose only device is cpu, or whose only option is tuned: TM_UNSUPPORTED for any other.
+ */
+tm_status tm_adapter_only_cpu(const char *backend, const char *device, tm_error *error);
+tm_status tm_adapter_only_tuned(const char *backend, const char *options, bool *tuned, tm_error *error);
+
 size_t tm_adapter_size_of(tm_dtype dtype); /* bytes of an element */
 int64_t tm_adapter_elements(const tm_shape *shape);
 size_t tm_adapter_bytes(const tm_shape *shape);

@@ -23,18 +23,6 @@ static tm_status ggml_probe(const char *device, const char *location, tm_device_
     return TM_OK;
 }
 
-static tm_status read_options(const char *options, tm_session *session, tm_error *error)
-{
-    char option[32];
-    for (const char *at = options; tm_adapter_option(&at, option, sizeof option);) {
-        if (strcmp(option, "tuned") != 0) {
-            return tm_adapter_fail(error, TM_UNSUPPORTED, "ggml has no option '%s'", option);
-        }
-        session->tuned = true;
-    }
-    return TM_OK;
-}
-
 /* A pool that stays, as llama.cpp's programs have it. Its parameters are filled by ggml, in room for more of them than
  * there are. */
 static tm_status set_threads(tm_session *session, int32_t threads, tm_error *error)
@@ -66,7 +54,7 @@ static tm_status ggml_open(const char *device, const char *location, const char 
     opened->host = host;
     opened->pages.threads = threads;
     tm_status status = check_device(device, error);
-    if (status == TM_OK) status = read_options(options, opened, error);
+    if (status == TM_OK) status = tm_adapter_only_tuned("ggml", options, &opened->tuned, error);
     if (status == TM_OK) status = tm_ggml_load(location, &opened->ggml, error);
     if (status == TM_OK) {
         opened->backend = opened->ggml.api.ggml_backend_dev_init(opened->ggml.device, NULL);

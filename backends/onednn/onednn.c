@@ -5,33 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static tm_status check_device(const char *device, tm_error *error)
-{
-    if (strcmp(device, "cpu") == 0) return TM_OK;
-    return tm_adapter_fail(error, TM_UNSUPPORTED, "onednn runs on cpu, not on '%.60s'", device);
-}
-
 static tm_status onednn_probe(const char *device, const char *location, tm_device_info *info, tm_error *error)
 {
     tm_onednn onednn;
-    tm_status status = check_device(device, error);
+    tm_status status = tm_adapter_only_cpu("onednn", device, error);
     if (status == TM_OK) status = tm_onednn_load(location, &onednn, error);
     if (status != TM_OK) return status;
     snprintf(info->framework, sizeof info->framework, "%s", onednn.name);
     snprintf(info->library, sizeof info->library, "%.500s", onednn.path);
     tm_adapter_cpu_name(info->device, sizeof info->device);
-    return TM_OK;
-}
-
-static tm_status read_options(const char *options, tm_session *session, tm_error *error)
-{
-    char word[64];
-    for (const char *at = options; tm_adapter_option(&at, word, sizeof word);) {
-        if (strcmp(word, "tuned") != 0) {
-            return tm_adapter_fail(error, TM_UNSUPPORTED, "onednn has no option '%s', only tuned", word);
-        }
-        session->tuned = true;
-    }
     return TM_OK;
 }
 
@@ -50,8 +32,8 @@ static tm_status onednn_open(const char *device, const char *location, const cha
     if (!opened) return tm_adapter_fail(error, TM_OUT_OF_MEMORY, "out of memory for a session");
     opened->host = host;
     opened->inputs.threads = threads;
-    tm_status status = check_device(device, error);
-    if (status == TM_OK) status = read_options(options, opened, error);
+    tm_status status = tm_adapter_only_cpu("onednn", device, error);
+    if (status == TM_OK) status = tm_adapter_only_tuned("onednn", options, &opened->tuned, error);
     if (status == TM_OK) status = tm_onednn_load(location, &opened->onednn, error);
     if (status == TM_OK) status = tm_onednn_set_threads(&opened->onednn, threads, error);
     if (status == TM_OK) status = tm_onednn_open(&opened->onednn, error);
