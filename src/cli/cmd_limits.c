@@ -103,10 +103,55 @@ static void add_table(const measurement *measured, int count, tm_text *into)
     tm_table_free(&table);
 }
 
+/* What depends on how the host places the processors: a row per placement that was met. */
+static void add_placements(const measurement *measured, int count, tm_text *into)
+{
+    static const char *const heads[] = {"threads", "core to core", "turns",           "memory read",
+                                        "copy",    "write",        "last-level read", "last-level copy"};
+    tm_table table = {.columns = 8};
+    bool any = false;
+    for (int i = 0; i < 8; i++) tm_table_add(&table, TM_PAINT_HEAD, heads[i]);
+    for (int i = 0; i < count; i++) {
+        const tm_limits *limits = &measured[i].limits;
+        for (int32_t p = 0; p < limits->placed_count; p++) {
+            const tm_placed_limits *one = &limits->placed[p];
+            const double rates[] = {one->read_gbs, one->copy_gbs, one->write_gbs, one->llc_gbs, one->llc_copy_gbs};
+            tm_table_format(&table, TM_PAINT_NONE, "%d", (int)limits->threads);
+            tm_table_format(&table, TM_PAINT_NONE, "%.0f ns", one->core_to_core_ns);
+            tm_table_format(&table, TM_PAINT_NONE, "%lld", (long long)one->turns);
+            for (int k = 0; k < 5; k++) tm_table_format(&table, TM_PAINT_NONE, "%.3g GB/s", rates[k]);
+            any = true;
+        }
+    }
+    if (any) {
+        tm_text_add(into,
+                    "\nBy the placement of the processors, known by the time a cache line takes between them:\n\n");
+        tm_table_print(&table, true, false, into);
+    }
+    tm_table_free(&table);
+}
+
 static int append(const char *bytes, size_t count, void *into)
 {
     tm_text_add_bytes(into, bytes, count);
     return ((tm_text *)into)->failed ? -1 : 0;
+}
+
+static json_t *placements_of(const tm_limits *limits)
+{
+    json_t *all = json_array();
+    for (int32_t p = 0; p < limits->placed_count; p++) {
+        const tm_placed_limits *one = &limits->placed[p];
+        json_t *object =
+            json_pack("{s:f, s:I, s:f, s:f, s:f, s:f, s:f}", "core_to_core_ns", one->core_to_core_ns, "turns",
+                      (json_int_t)one->turns, "read_gbs", one->read_gbs, "copy_gbs", one->copy_gbs, "write_gbs",
+                      one->write_gbs, "llc_gbs", one->llc_gbs, "llc_copy_gbs", one->llc_copy_gbs);
+        if (json_array_append_new(all, object) != 0) {
+            json_decref(all);
+            return NULL;
+        }
+    }
+    return all;
 }
 
 static void add_json(const measurement *measured, int count, tm_text *into)
@@ -125,11 +170,18 @@ static void add_json(const measurement *measured, int count, tm_text *into)
             json_t *number = !(value > 0) ? json_null() : size ? json_integer((json_int_t)value) : json_real(value);
             good = json_object_set_new(object, figures[row].key, number) == 0;
         }
+        good = good && json_object_set_new(object, "placements", placements_of(&measured[i].limits)) == 0;
         good = json_array_append_new(root, object) == 0 && good;
     }
     if (!good || json_dump_callback(root, append, into, JSON_INDENT(1)) != 0) into->failed = true;
     tm_text_add(into, "\n");
     json_decref(root);
+}
+
+static void add_tables(const measurement *measured, int count, tm_text *into)
+{
+    add_table(measured, count, into);
+    add_placements(measured, count, into);
 }
 
 int tm_cmd_limits(const tm_options *options)
@@ -159,7 +211,7 @@ int tm_cmd_limits(const tm_options *options)
     if (json)
         add_json(measured, count, &text);
     else
-        add_table(measured, count, &text);
+        add_tables(measured, count, &text);
     const int result = tm_cli_write(options, &text);
     tm_text_free(&text);
     return result;

@@ -109,6 +109,7 @@ static bool take_visit(void *context, const tm_store_visit *stored)
                                   .median_ns = tm_median(stored->sample_ns, count),
                                   .least_ns = tm_quantile(stored->sample_ns, count, 0),
                                   .most_ns = tm_quantile(stored->sample_ns, count, 1),
+                                  .core_to_core_ns = stored->core_to_core_ns,
                                   .samples = stored->samples,
                                   .kept = stored->kept};
     snprintf(visit->reason, sizeof visit->reason, "%s", stored->reason);

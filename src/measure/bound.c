@@ -65,21 +65,73 @@ tm_bound tm_bound_of(const tm_limits *limits, const tm_load *load)
     return bound;
 }
 
+/* The time from core to core is the first one met: what later ones are told by. */
+static void add_placed(tm_limits *into, const tm_placed_limits *more)
+{
+    int32_t at = 0;
+    while (at < into->placed_count && !tm_same_placement(into->placed[at].core_to_core_ns, more->core_to_core_ns)) at++;
+    if (at == TM_MOST_PLACEMENTS) return;
+    if (at == into->placed_count) {
+        into->placed[into->placed_count++] = *more;
+        return;
+    }
+    tm_placed_limits *known = &into->placed[at];
+    known->turns += more->turns;
+    known->read_gbs = fmax(known->read_gbs, more->read_gbs);
+    known->copy_gbs = fmax(known->copy_gbs, more->copy_gbs);
+    known->write_gbs = fmax(known->write_gbs, more->write_gbs);
+    known->llc_gbs = fmax(known->llc_gbs, more->llc_gbs);
+    known->llc_copy_gbs = fmax(known->llc_copy_gbs, more->llc_copy_gbs);
+}
+
+const tm_placed_limits *tm_limits_placed(const tm_limits *limits, double core_to_core_ns)
+{
+    /* The best of fewer turns may be a disturbed one. */
+    static const int64_t least_turns = 10;
+    const tm_placed_limits *nearest = NULL;
+    double least = INFINITY;
+    if (!isfinite(core_to_core_ns) || !(core_to_core_ns > 0)) return NULL;
+    for (int32_t i = 0; i < limits->placed_count; i++) {
+        const tm_placed_limits *one = &limits->placed[i];
+        const double apart = fabs(log(one->core_to_core_ns / core_to_core_ns));
+        if (!tm_same_placement(one->core_to_core_ns, core_to_core_ns) || !(apart < least)) continue;
+        nearest = one;
+        least = apart;
+    }
+    return nearest && nearest->turns >= least_turns ? nearest : NULL;
+}
+
+tm_limits tm_limits_in(const tm_limits *limits, double core_to_core_ns)
+{
+    tm_limits there = *limits;
+    const tm_placed_limits *placed = tm_limits_placed(limits, core_to_core_ns);
+    if (!placed) return there;
+    there.read_gbs = placed->read_gbs;
+    there.copy_gbs = placed->copy_gbs;
+    there.write_gbs = placed->write_gbs;
+    there.llc_gbs = placed->llc_gbs;
+    there.llc_copy_gbs = placed->llc_copy_gbs;
+    return there;
+}
+
 tm_limits tm_limits_best(const tm_limits *a, const tm_limits *b)
 {
-    return (tm_limits){.threads = a->threads > b->threads ? a->threads : b->threads,
-                       .read_gbs = fmax(a->read_gbs, b->read_gbs),
-                       .copy_gbs = fmax(a->copy_gbs, b->copy_gbs),
-                       .write_gbs = fmax(a->write_gbs, b->write_gbs),
-                       .l1_gbs = fmax(a->l1_gbs, b->l1_gbs),
-                       .l2_gbs = fmax(a->l2_gbs, b->l2_gbs),
-                       .llc_gbs = fmax(a->llc_gbs, b->llc_gbs),
-                       .llc_copy_gbs = fmax(a->llc_copy_gbs, b->llc_copy_gbs),
-                       .f32_gflops = fmax(a->f32_gflops, b->f32_gflops),
-                       .bf16_gflops = fmax(a->bf16_gflops, b->bf16_gflops),
-                       .i8_gops = fmax(a->i8_gops, b->i8_gops),
-                       .l1_bytes = fmax(a->l1_bytes, b->l1_bytes),
-                       .l2_bytes = fmax(a->l2_bytes, b->l2_bytes),
-                       .llc_bytes = fmax(a->llc_bytes, b->llc_bytes),
-                       .spread = fmin(a->spread, b->spread)};
+    tm_limits best = {.threads = a->threads > b->threads ? a->threads : b->threads,
+                      .read_gbs = fmax(a->read_gbs, b->read_gbs),
+                      .copy_gbs = fmax(a->copy_gbs, b->copy_gbs),
+                      .write_gbs = fmax(a->write_gbs, b->write_gbs),
+                      .l1_gbs = fmax(a->l1_gbs, b->l1_gbs),
+                      .l2_gbs = fmax(a->l2_gbs, b->l2_gbs),
+                      .llc_gbs = fmax(a->llc_gbs, b->llc_gbs),
+                      .llc_copy_gbs = fmax(a->llc_copy_gbs, b->llc_copy_gbs),
+                      .f32_gflops = fmax(a->f32_gflops, b->f32_gflops),
+                      .bf16_gflops = fmax(a->bf16_gflops, b->bf16_gflops),
+                      .i8_gops = fmax(a->i8_gops, b->i8_gops),
+                      .l1_bytes = fmax(a->l1_bytes, b->l1_bytes),
+                      .l2_bytes = fmax(a->l2_bytes, b->l2_bytes),
+                      .llc_bytes = fmax(a->llc_bytes, b->llc_bytes),
+                      .spread = fmin(a->spread, b->spread)};
+    for (int32_t i = 0; i < a->placed_count; i++) add_placed(&best, &a->placed[i]);
+    for (int32_t i = 0; i < b->placed_count; i++) add_placed(&best, &b->placed[i]);
+    return best;
 }

@@ -1,10 +1,9 @@
 /* Every usable pattern runs on every level of memory it makes sense on, in turns, until the time is up; the best speed
- * of each counts. Taking turns spreads each pattern over the whole time, so that a short disturbance spoils none of
- * them.
+ * of each counts, over all and in each placement of the processors. Taking turns spreads each pattern over the whole
+ * time, so that a short disturbance spoils none of them.
  *
- * All levels use one buffer, a part per thread, touched first by the thread that owns it; several such windows, because
- * on guests the same pattern was seen to run at 54 or at 85 GB/s depending on which pages it got. What is worked on is
- * half of L1 and of L2, half of the last level's share (but beyond L2), and all of a part for memory. */
+ * All levels use one buffer, a part per thread, touched first by the thread that owns it. What is worked on is half of
+ * L1 and of L2, half of the last level's share (but beyond L2), and all of a part for memory. */
 #include "measure/limits.h"
 
 #include "base/clock.h"
@@ -18,38 +17,41 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { MAX_THREADS = 1024, MAX_PROBES = 32, MAX_JOBS = 4 * MAX_PROBES, MAX_WINDOWS = 6 };
+enum { MAX_THREADS = 1024, MAX_PROBES = 32, MAX_JOBS = 4 * MAX_PROBES };
 typedef enum level { L1, L2, LLC, MEMORY, LEVELS } level;
 
 typedef struct job {
     const tm_probe *probe;
     level level;
     double even_best, odd_best; /* rate in 1e9 a second, of the even and of the odd turns */
+    double placed_best[TM_MOST_PLACEMENTS];
+    int64_t placed_turns[TM_MOST_PLACEMENTS];
 } job;
 
 typedef struct bench {
     tm_limits *limits;
     char *buffer;
-    size_t part;            /* bytes of a window a thread owns */
-    size_t windows, window; /* how many there are, and the one in use */
-    size_t bytes[LEVELS];   /* a thread's working set */
+    size_t part;          /* bytes a thread owns */
+    size_t bytes[LEVELS]; /* a thread's working set */
     double seconds;
     job jobs[MAX_JOBS];
     int32_t job_count;
     job *current;
+    tm_placements placements;
+    int32_t placement;                 /* at the last look; -1: not known */
     volatile double sink[MAX_THREADS]; /* keeps the compiler from dropping the work */
 } bench;
 
-static char *part_of(const bench *self, size_t window, int32_t member)
+static char *part_of(const bench *self, int32_t member)
 {
-    return self->buffer + (window * (size_t)self->limits->threads + (size_t)member) * self->part;
+    return self->buffer + (size_t)member * self->part;
 }
 
 static void touch(void *context, int32_t member, int64_t repeats)
 {
     const bench *self = context;
     (void)repeats;
-    memset(part_of(self, self->window, member), 0, self->part);
+    memset(part_of(self, member), 0, self->part);
 }
 
 static void run_probe(void *context, int32_t member, int64_t repeats)
@@ -60,7 +62,7 @@ static void run_probe(void *context, int32_t member, int64_t repeats)
         self->sink[member] = probe->arithmetic(repeats);
         return;
     }
-    char *data = part_of(self, self->window, member);
+    char *data = part_of(self, member);
     uint64_t mixed = 0;
     for (int64_t i = 0; i < repeats; i++) mixed ^= probe->stream(data, self->bytes[self->current->level]);
     self->sink[member] = (double)mixed;
@@ -73,6 +75,17 @@ static double amount_of(const bench *self, const job *which)
     return threads * (which->probe->arithmetic ? which->probe->operations : (double)self->bytes[which->level]);
 }
 
+/* A turn counts for a placement when the processors lay so before it and after. */
+static void note_placement(tm_team *team, bench *self, job *which, double rate)
+{
+    if (which->level != LLC && which->level != MEMORY) return;
+    const int32_t before = self->placement;
+    self->placement = tm_placement_find(&self->placements, tm_core_to_core(team));
+    if (before < 0 || before != self->placement) return;
+    which->placed_best[before] = fmax(which->placed_best[before], rate);
+    which->placed_turns[before]++;
+}
+
 /* One turn of about `target_ns` by the best rate so far; the first guess is a slow core's, so that the turn is short.
  */
 static void take_turn(tm_team *team, bench *self, job *which, double target_ns, int turn)
@@ -82,38 +95,15 @@ static void take_turn(tm_team *team, bench *self, job *which, double target_ns, 
     const int64_t repeats = (int64_t)fmax(1, round(target_ns * known / amount));
     self->current = which;
     const double elapsed = fmax(tm_team_time(team, run_probe, self, repeats), 1);
+    const double rate = amount * (double)repeats / elapsed;
     double *best = turn % 2 ? &which->odd_best : &which->even_best;
-    *best = fmax(*best, amount * (double)repeats / elapsed);
+    *best = fmax(*best, rate);
+    note_placement(team, self, which, rate);
 }
 
 static double seconds_since(uint64_t begin)
 {
     return (double)(tm_now_ns() - begin) / 1e9;
-}
-
-/* Touches windows for up to half of the time, tries each twice with every pattern of memory, and stays with the one
- * that moved the most in all. */
-static void choose_window(tm_team *team, bench *self, uint64_t begin, double target_ns)
-{
-    size_t best = 0;
-    double best_sum = 0;
-    for (size_t w = 0; w < self->windows && seconds_since(begin) < self->seconds / 2; w++) {
-        double sum = 0;
-        self->window = w;
-        tm_team_time(team, touch, self, 1);
-        for (int32_t i = 0; i < 2 * self->job_count; i++) {
-            job *which = &self->jobs[i % self->job_count];
-            if (which->level != MEMORY) continue;
-            job trial = {which->probe, MEMORY, 0, 0};
-            take_turn(team, self, &trial, target_ns, 0);
-            sum += trial.even_best;
-            double *kept = i < self->job_count ? &which->even_best : &which->odd_best;
-            *kept = fmax(*kept, trial.even_best);
-        }
-        if (sum > best_sum) best = w;
-        best_sum = fmax(best_sum, sum);
-    }
-    self->window = best;
 }
 
 static void measure(tm_team *team, void *context)
@@ -122,7 +112,8 @@ static void measure(tm_team *team, void *context)
     const uint64_t begin = tm_now_ns();
     /* Short turns: among many, some fall between the interruptions, which come every few milliseconds. */
     const double target_ns = fmin(fmax(self->seconds * 1e9 / (self->job_count * 40.0), 0.5e6), 5e6);
-    choose_window(team, self, begin, target_ns);
+    tm_team_time(team, touch, self, 1);
+    self->placement = tm_placement_find(&self->placements, tm_core_to_core(team));
     int turn = 0;
     do {
         for (int32_t i = 0; i < self->job_count; i++) take_turn(team, self, &self->jobs[i], target_ns, turn);
@@ -144,7 +135,8 @@ static void plan_jobs(bench *self)
     const size_t count = tm_probes_usable(probes, MAX_PROBES);
     for (size_t i = 0; i < count; i++) {
         for (level where = L1; where < LEVELS; where++) {
-            if (worth_trying(self, probes[i], where)) self->jobs[self->job_count++] = (job){probes[i], where, 0, 0};
+            if (worth_trying(self, probes[i], where))
+                self->jobs[self->job_count++] = (job){.probe = probes[i], .level = where};
         }
     }
 }
@@ -173,8 +165,6 @@ static tm_status plan_sizes(bench *self, tm_error *error)
     }
     const size_t huge_page = 2097152;
     self->part = (self->bytes[MEMORY] + huge_page - 1) / huge_page * huge_page;
-    const double window = (double)self->part * threads;
-    self->windows = (size_t)fmin(fmax(1, (double)tm_memory_available() / 4 / window), MAX_WINDOWS);
     return TM_OK;
 }
 
@@ -183,8 +173,37 @@ static void keep_best(double *field, double rate)
     *field = fmax(*field, rate);
 }
 
+/* Where a job's rate belongs among what depends on the placement; NULL for what does not. */
+static double *placed_field(const job *done, tm_placed_limits *into)
+{
+    const bool read = done->probe->kind == TM_PROBE_READ;
+    if (done->level == LLC) return read ? &into->llc_gbs : &into->llc_copy_gbs;
+    if (done->level != MEMORY || done->probe->arithmetic) return NULL;
+    if (done->probe->kind == TM_PROBE_WRITE) return &into->write_gbs;
+    return read ? &into->read_gbs : &into->copy_gbs;
+}
+
+static void collect_placed(const bench *self, tm_limits *limits)
+{
+    limits->placed_count = self->placements.count;
+    for (int32_t p = 0; p < self->placements.count; p++) {
+        tm_placed_limits *into = &limits->placed[p];
+        *into = (tm_placed_limits){.core_to_core_ns = self->placements.core_to_core_ns[p]};
+        int64_t least = INT64_MAX;
+        for (int32_t i = 0; i < self->job_count; i++) {
+            const job *done = &self->jobs[i];
+            double *field = placed_field(done, into);
+            if (!field) continue;
+            keep_best(field, done->placed_best[p]);
+            if (done->placed_turns[p] < least) least = done->placed_turns[p];
+        }
+        into->turns = least == INT64_MAX ? 0 : least;
+    }
+}
+
 static void collect(const bench *self, tm_limits *limits)
 {
+    collect_placed(self, limits);
     double odd = 0, even = 0;
     for (int32_t i = 0; i < self->job_count; i++) {
         const job *done = &self->jobs[i];
@@ -232,7 +251,7 @@ tm_status tm_limits_measure(int32_t threads, double seconds, tm_limits *into, tm
     tm_status status = plan_sizes(self, error);
     if (status != TM_OK) goto done;
     plan_jobs(self);
-    mapped = self->part * (size_t)threads * self->windows;
+    mapped = self->part * (size_t)threads;
     self->buffer = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (self->buffer == MAP_FAILED) {
         mapped = 0;

@@ -3,6 +3,8 @@
  * pages), so only incarnations count as independent. */
 #include "measure/stats.h"
 
+#include "measure/placement.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,15 +86,21 @@ double tm_geometric_mean(const double *values, size_t count)
     return count ? exp(mean) : NAN;
 }
 
-/* The logarithm of the median over common rounds of t_base / t within one incarnation; NaN when no round is common. */
+/* The logarithm of the median over common rounds of t_base / t within one incarnation; NaN when no round is common.
+ * Rounds in which both were measured in one placement of the processors suffice when there are any. */
 static double difference_within(const tm_visit *base, size_t base_count, const tm_visit *other, size_t other_count,
                                 int32_t incarnation, double *scratch)
 {
     size_t found = 0;
+    bool alike = false;
     for (size_t i = 0; i < base_count; i++) {
         if (base[i].incarnation != incarnation || base[i].samples == 0) continue;
         for (size_t j = 0; j < other_count; j++) {
             if (other[j].incarnation != incarnation || other[j].round != base[i].round || !other[j].samples) continue;
+            const bool same = tm_same_placement(base[i].core_to_core_ns, other[j].core_to_core_ns);
+            if (alike && !same) break;
+            if (same && !alike) found = 0;
+            alike |= same;
             scratch[found++] = log(tm_median(base[i].sample_ns, base[i].samples)) -
                                log(tm_median(other[j].sample_ns, other[j].samples));
             break;

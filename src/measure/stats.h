@@ -30,6 +30,7 @@ typedef struct tm_visit {
     double start_ns; /* since the run's start */
     const double *sample_ns;
     size_t samples;
+    double core_to_core_ns; /* the placement of the processors, see placement.h; 0: not known */
 } tm_visit;
 
 /* A cell's figures from its visits. The interval is over the logarithms of incarnation medians (of visit medians),
@@ -39,16 +40,18 @@ typedef struct tm_summary {
     double p5_ns, p95_ns, min_ns;            /* of the pooled samples */
     int64_t samples;
     int32_t incarnations, visits;
-    double drift_low,
-        drift_high; /* 95 % interval of the relative change over the run, from visit medians; NaN below 3 */
+    /* 95 % interval of the relative change over the run, from visit medians, what the placement of the processors
+     * explains taken out; NaN below 3 visits */
+    double drift_low, drift_high;
 } tm_summary;
 tm_summary tm_summarise(const tm_visit *visits, size_t count);
 
 /* True when the drift interval lies outside +-3 %: label NO STEADY STATE. */
 bool tm_has_drift(const tm_summary *summary);
 
-/* d_i of point 7: for each incarnation present in both, the median over common rounds of ln(t_base / t). Returns how
- * many were written (at most `capacity`). Incarnations are matched by number. */
+/* d_i of point 7: for each incarnation present in both, the median over common rounds of ln(t_base / t); where there
+ * are rounds in which the processors lay alike for both, over these alone. Returns how many were written (at most
+ * `capacity`). Incarnations are matched by number. */
 size_t tm_pair_differences(const tm_visit *base, size_t base_count, const tm_visit *other, size_t other_count,
                            double *into, size_t capacity);
 

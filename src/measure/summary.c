@@ -5,6 +5,8 @@
  * like a slope. */
 #include "measure/stats.h"
 
+#include "measure/placement.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -12,11 +14,32 @@ typedef struct point {
     int32_t incarnation;
     double time;  /* of the visit's start */
     double level; /* ln of the visit's median */
+    double core_to_core_ns;
 } point;
 
 typedef struct slope {
     double per_time, half_width; /* NaN when it cannot be told */
 } slope;
+
+/* Takes out of the levels by how much each placement's own mean lies off that of all: what differs because the host
+ * moved the processors is no drift. Returns how many degrees of freedom that costs. */
+static size_t level_placements(point *points, size_t count)
+{
+    double mean[TM_MOST_PLACEMENTS] = {0}, of_all = 0;
+    size_t members[TM_MOST_PLACEMENTS] = {0}, known = 0;
+    tm_placements placements = {.count = 0};
+    for (size_t i = 0; i < count; i++) {
+        const int32_t p = tm_placement_find(&placements, points[i].core_to_core_ns);
+        if (p < 0) continue;
+        mean[p] += (points[i].level - mean[p]) / (double)++members[p];
+        of_all += (points[i].level - of_all) / (double)++known;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const int32_t p = tm_placement_find(&placements, points[i].core_to_core_ns);
+        if (p >= 0) points[i].level -= mean[p] - of_all;
+    }
+    return placements.count > 1 ? (size_t)placements.count - 1 : 0;
+}
 
 /* Least squares through `count` points; `lost` degrees of freedom went into levels, 1 being the common one. */
 static slope fit_slope(const point *points, size_t count, size_t lost, double quantile)
@@ -47,7 +70,7 @@ static slope fit_slope(const point *points, size_t count, size_t lost, double qu
 /* Mean time and level of one incarnation's visits. */
 static point centre_of(const point *points, size_t count, int32_t incarnation)
 {
-    point centre = {incarnation, 0, 0};
+    point centre = {incarnation, 0, 0, 0};
     double n = 0;
     for (size_t i = 0; i < count; i++) {
         if (points[i].incarnation != incarnation) continue;
@@ -103,7 +126,8 @@ static size_t find_incarnations(const point *points, size_t count, int32_t *inca
     return found;
 }
 
-static drift find_drift(const point *points, size_t count)
+/* Changes the points' levels. */
+static drift find_drift(point *points, size_t count)
 {
     const drift unknown = {NAN, NAN};
     point *within = count >= 3 ? malloc(2 * count * sizeof *within) : NULL;
@@ -111,6 +135,7 @@ static drift find_drift(const point *points, size_t count)
     int32_t *incarnations = count >= 3 ? malloc(count * sizeof *incarnations) : NULL;
     drift inner = unknown, outer = unknown, sure = unknown;
     if (!within || !stretches || !incarnations) goto done;
+    const size_t lost = level_placements(points, count);
     const size_t incarnation_count = find_incarnations(points, count, incarnations);
     point *between = within + count;
     for (size_t i = 0; i < incarnation_count; i++) {
@@ -118,7 +143,7 @@ static drift find_drift(const point *points, size_t count)
         stretches[i] = (stretch){INFINITY, -INFINITY, 0};
         for (size_t k = 0; k < count; k++) {
             if (points[k].incarnation != incarnations[i]) continue;
-            within[k] = (point){0, points[k].time - between[i].time, points[k].level - between[i].level};
+            within[k] = (point){0, points[k].time - between[i].time, points[k].level - between[i].level, 0};
             stretches[i].begin = fmin(stretches[i].begin, points[k].time);
             stretches[i].end = fmax(stretches[i].end, points[k].time);
             stretches[i].visits++;
@@ -130,11 +155,11 @@ static drift find_drift(const point *points, size_t count)
         end = fmax(end, stretches[i].end);
     }
     const double span = end - begin, believed = fmin(span, believed_time(stretches, incarnation_count));
-    inner = drift_over(fit_slope(within, count, incarnation_count, 0.975), believed);
-    outer = drift_over(fit_slope(between, incarnation_count, 1, 0.975), span);
+    inner = drift_over(fit_slope(within, count, incarnation_count + lost, 0.975), believed);
+    outer = drift_over(fit_slope(between, incarnation_count, 1 + lost, 0.975), span);
     /* Processes that differ by chance look like a slope 5 times in 100: against a known inner slope that is too often.
      */
-    sure = drift_over(fit_slope(between, incarnation_count, 1, 0.995), span);
+    sure = drift_over(fit_slope(between, incarnation_count, 1 + lost, 0.995), span);
 done:
     free(within);
     free(stretches);
@@ -188,7 +213,7 @@ tm_summary tm_summarise(const tm_visit *visits, size_t count)
     for (size_t i = 0; i < count; i++) {
         if (visits[i].samples == 0) continue;
         const double median = tm_median(visits[i].sample_ns, visits[i].samples);
-        points[kept++] = (point){visits[i].incarnation, visits[i].start_ns, log(median)};
+        points[kept++] = (point){visits[i].incarnation, visits[i].start_ns, log(median), visits[i].core_to_core_ns};
     }
     const size_t found = incarnation_levels(points, kept, incarnations, levels, levels + count);
     const tm_interval interval = tm_mean_interval(levels, found);
@@ -219,9 +244,11 @@ double tm_pair_drift(const tm_visit *base, size_t base_count, const tm_visit *ot
     for (size_t i = 0; points && i < base_count; i++) {
         for (size_t k = 0; k < other_count; k++) {
             if (other[k].incarnation != base[i].incarnation || other[k].round != base[i].round) continue;
+            if (!tm_same_placement(base[i].core_to_core_ns, other[k].core_to_core_ns)) break;
             const double level = log(tm_median(base[i].sample_ns, base[i].samples)) -
                                  log(tm_median(other[k].sample_ns, other[k].samples));
-            if (isfinite(level)) points[found++] = (point){base[i].incarnation, base[i].start_ns, level};
+            if (isfinite(level))
+                points[found++] = (point){base[i].incarnation, base[i].start_ns, level, base[i].core_to_core_ns};
             break;
         }
     }

@@ -85,6 +85,11 @@ double tm_team_time(tm_team *team, tm_team_work work, void *context, int64_t rep
     return (double)(last - first);
 }
 
+int32_t tm_team_members(const tm_team *team)
+{
+    return team->count;
+}
+
 typedef struct leading {
     tm_team *team;
     void (*leader)(tm_team *team, void *context);

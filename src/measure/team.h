@@ -13,6 +13,8 @@ typedef struct tm_team tm_team;
  * last end. */
 double tm_team_time(tm_team *team, tm_team_work work, void *context, int64_t repeats);
 
+int32_t tm_team_members(const tm_team *team);
+
 /* Starts `count` threads pinned to `cpus`, calls leader(team, context) on the first, and returns when it has returned.
  * TM_FAILED when threads cannot be started. The caller's own affinity is left alone. */
 tm_status tm_team_run(const int32_t *cpus, int32_t count, void (*leader)(tm_team *team, void *context), void *context,

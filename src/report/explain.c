@@ -88,6 +88,7 @@ static void visit_row(const tm_explained_visit *visit, double low, double high, 
     tm_table_format(table, TM_PAINT_NONE, "%d.%d%s", (int)visit->incarnation, (int)visit->round,
                     visit->attempt ? " again" : "");
     tm_table_format(table, TM_PAINT_NONE, "%.2f", visit->start_ns / 1e9);
+    tm_table_format(table, TM_PAINT_NONE, isfinite(visit->core_to_core_ns) ? "%.0f ns" : "n/a", visit->core_to_core_ns);
     tm_table_format(table, TM_PAINT_NONE, "%lld", (long long)visit->samples);
     for (int i = 0; i < 3; i++) tm_table_add(table, TM_PAINT_NONE, times[i]);
     tm_table_add(table, TM_PAINT_NONE, plot);
@@ -98,7 +99,7 @@ static void visit_row(const tm_explained_visit *visit, double low, double high, 
 static void add_visits(const tm_explained *explained, tm_text *into)
 {
     static const char *const heads[] = {
-        "incarnation.round", "start s", "samples", "median", "least", "most", "scale", "became"};
+        "incarnation.round", "start s", "core to core", "samples", "median", "least", "most", "scale", "became"};
     tm_text_add(into, "\n## Samples over time\n\n");
     if (explained->visit_count == 0) {
         tm_text_add(into, "None: the cell ended before its first visit.\n");
@@ -109,14 +110,17 @@ static void add_visits(const tm_explained *explained, tm_text *into)
         low = fmin(low, explained->visits[i].least_ns);
         high = fmax(high, explained->visits[i].median_ns);
     }
-    tm_table table = {.columns = 8};
-    for (int i = 0; i < 8; i++) tm_table_add(&table, TM_PAINT_HEAD, heads[i]);
+    tm_table table = {.columns = 9};
+    for (int i = 0; i < 9; i++) tm_table_add(&table, TM_PAINT_HEAD, heads[i]);
     for (int64_t i = 0; i < explained->visit_count; i++) visit_row(&explained->visits[i], low, high, &table);
     tm_table_print(&table, true, false, into);
     if (table.failed) into->failed = true;
     tm_table_free(&table);
     add_time("\nTimes are of one execution. The scale goes from ", low, " to ", into);
     add_time("", high, ".\n", into);
+    tm_text_add(into,
+                "Core to core: how long a cache line takes between the processors; visits that differ by a factor of "
+                "2 and more found them in different places.\n");
 }
 
 static void add_ratios(const json_t *ratios, tm_text *into)

@@ -8,6 +8,7 @@
 typedef struct tm_explained_visit {
     int32_t incarnation, round, attempt;
     double start_ns, median_ns, least_ns, most_ns; /* start since the run's; times per execution */
+    double core_to_core_ns;                        /* where the processors lay; NaN: not known */
     int64_t samples;
     bool kept;
     char reason[64]; /* of one that was not kept */

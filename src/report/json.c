@@ -220,9 +220,9 @@ static json_t *sample_object(const tm_record *record, const tm_record_sample *sa
         }
     }
     const tm_record_cell *cell = &record->cells[sample->cell];
-    return json_pack("{s:o, s:o, s:i, s:i, s:o}", "case", tm_json_text(cell->case_id), "backend",
+    return json_pack("{s:o, s:o, s:i, s:i, s:o, s:o}", "case", tm_json_text(cell->case_id), "backend",
                      tm_json_text(cell->backend), "incarnation", (int)sample->incarnation, "round", (int)sample->round,
-                     "ns", values);
+                     "core_to_core_ns", tm_json_real(sample->core_to_core_ns), "ns", values);
 }
 
 /* The arrays of a record under one roof: kind by kind, item by item. */

@@ -297,6 +297,24 @@ static bool used_by_backend(const tm_record *record, int64_t threads)
     return false;
 }
 
+/* Where the host moves the processors, each placement has limits of its own: a line for each when there are several. */
+static void add_placements(const json_t *placements, tm_text *into)
+{
+    static const struct {
+        const char *key, *name;
+    } figures[] = {{"read_gbs", "read"}, {"copy_gbs", "copy"}, {"write_gbs", "write"}};
+    for (size_t i = 0; json_array_size(placements) > 1 && i < json_array_size(placements); i++) {
+        const json_t *one = json_array_get(placements, i);
+        tm_text_format(into, "  - processors %.0f ns apart: memory ",
+                       json_number_value(json_object_get(one, "core_to_core_ns")));
+        for (size_t k = 0; k < 3; k++) {
+            tm_text_format(into, "%s%s %.3g GB/s", k ? ", " : "", figures[k].name,
+                           json_number_value(json_object_get(one, figures[k].key)));
+        }
+        tm_text_add(into, "\n");
+    }
+}
+
 /* Limits belong to a number of threads: a line for each that a backend of this run has. Older records have one. */
 void tm_report_limits(const tm_record *record, tm_text *into)
 {
@@ -315,6 +333,7 @@ void tm_report_limits(const tm_record *record, tm_text *into)
         for (int k = 0; k < LIMITS; k++) values[k] = json_number_value(json_object_get(one, keys[k]));
         snprintf(who, sizeof who, ", %lld thread%s", (long long)threads, threads == 1 ? "" : "s");
         add_limits_line(who, values, into);
+        add_placements(json_object_get(one, "placements"), into);
         any = true;
     }
     json_decref(facts);

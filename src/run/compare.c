@@ -132,8 +132,8 @@ static bool visits_of(const tm_record *record, const tm_record_cell *cell, tm_vi
     for (int64_t i = 0; *into && i < record->sample_count; i++) {
         const tm_record_sample *sample = &record->samples[i];
         if (sample->cell != index) continue;
-        (*into)[(*count)++] =
-            (tm_visit){sample->incarnation, sample->round, sample->start_ns, sample->ns, (size_t)sample->count};
+        (*into)[(*count)++] = (tm_visit){sample->incarnation, sample->round,         sample->start_ns,
+                                         sample->ns,          (size_t)sample->count, sample->core_to_core_ns};
     }
     return *into != NULL;
 }

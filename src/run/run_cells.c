@@ -97,17 +97,34 @@ static void fill_check(tm_record_cell *row, const tm_cell *cell)
     row->discarded = cell->discarded;
 }
 
+/* What bounds the case on that backend: the floor by the best that was ever measured, the limit by what held where the
+ * processors lay, on the (geometric) average of the cell's visits. */
+static tm_bound bound_of(const tm_run *run, const tm_case *one, int32_t backend, const tm_cell *cell,
+                         const tm_work *work)
+{
+    const tm_load load = tm_load_of(work);
+    tm_limits limits = *tm_run_limits(run, backend);
+    /* bf16 products may run on instructions of their own. */
+    if (one->dtype == TM_BF16) limits.f32_gflops = fmax(limits.f32_gflops, limits.bf16_gflops);
+    tm_bound bound = tm_bound_of(&limits, &load);
+    double mean = 0;
+    for (size_t i = 0; i < cell->visit_count; i++) {
+        const tm_limits there = tm_limits_in(&limits, cell->visits[i].core_to_core_ns);
+        const tm_bound now = tm_bound_of(&there, &load);
+        mean += (log(now.limit_ns) - mean) / (double)(i + 1);
+        bound.basis = now.basis;
+    }
+    if (cell->visit_count > 0 && bound.limit_ns > 0) bound.limit_ns = exp(mean);
+    return bound;
+}
+
 tm_status tm_run_refresh_cell(tm_run *run, int64_t case_position, int32_t backend, tm_error *error)
 {
     const tm_case *one = &run->options->cases->items[case_position];
     const tm_cell *cell = tm_run_cell(run, case_position, backend);
     tm_record_cell *row = tm_run_record_cell(run, case_position, backend);
     const tm_work work = tm_graph_work(one->graph);
-    tm_limits limits = *tm_run_limits(run, backend);
-    /* bf16 products may run on instructions of their own. */
-    if (one->dtype == TM_BF16) limits.f32_gflops = fmax(limits.f32_gflops, limits.bf16_gflops);
-    const tm_load load = tm_load_of(&work);
-    const tm_bound bound = tm_bound_of(&limits, &load);
+    const tm_bound bound = bound_of(run, one, backend, cell, &work);
     const tm_summary summary = tm_summarise(cell->visits, cell->visit_count);
 
     tm_text labels = {0};

@@ -3,11 +3,13 @@
 
 #include "base/clock.h"
 #include "base/parallel.h"
+#include "measure/caches.h"
 #include "measure/power.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,6 +126,24 @@ const tm_limits *tm_run_limits(const tm_run *run, int32_t backend)
     return &run->limits[0];
 }
 
+double tm_run_core_to_core(const tm_run *run)
+{
+    int32_t cpus[TM_MOST_TEAM];
+    const int32_t threads = run->options->threads < TM_MOST_TEAM ? run->options->threads : TM_MOST_TEAM;
+    tm_first_cpus(threads, cpus);
+    return tm_core_to_core_of(cpus, threads);
+}
+
+tm_status tm_run_know_placement(tm_run *run, double core_to_core_ns, tm_error *error)
+{
+    enum { MOST_LOOKS = 6 };
+    static const double seconds = 0.5;
+    const bool unknown = !isfinite(core_to_core_ns) || !(core_to_core_ns > 0);
+    if (unknown || run->more_looks == MOST_LOOKS || tm_limits_placed(&run->limits[0], core_to_core_ns)) return TM_OK;
+    run->more_looks++;
+    return tm_run_measure_limits(run, seconds, error);
+}
+
 static tm_limits *limits_slot(tm_run *run, int32_t threads)
 {
     for (int32_t i = 0; i < run->limit_count; i++) {
@@ -134,6 +154,20 @@ static tm_limits *limits_slot(tm_run *run, int32_t threads)
     return &run->limits[run->limit_count++];
 }
 
+static json_t *placements_of(const tm_limits *limits)
+{
+    json_t *all = json_array();
+    for (int32_t p = 0; p < limits->placed_count; p++) {
+        const tm_placed_limits *one = &limits->placed[p];
+        if (!tm_limits_placed(limits, one->core_to_core_ns)) continue;
+        json_array_append_new(all,
+                              json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "core_to_core_ns", one->core_to_core_ns,
+                                        "read_gbs", one->read_gbs, "copy_gbs", one->copy_gbs, "write_gbs",
+                                        one->write_gbs, "llc_gbs", one->llc_gbs, "llc_copy_gbs", one->llc_copy_gbs));
+    }
+    return all;
+}
+
 /* The limits of every thread count into the machine's facts: efficiencies refer to their backend's own. */
 static tm_status tell_limits(tm_run *run, tm_error *error)
 {
@@ -142,11 +176,12 @@ static tm_status tell_limits(tm_run *run, tm_error *error)
     bool good = facts && all;
     for (int32_t i = 0; i < run->limit_count && good; i++) {
         const tm_limits *one = &run->limits[i];
-        good = json_array_append_new(
-                   all, json_pack("{s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "threads", (int)one->threads,
-                                  "read_gbs", one->read_gbs, "copy_gbs", one->copy_gbs, "write_gbs", one->write_gbs,
-                                  "l1_gbs", one->l1_gbs, "l2_gbs", one->l2_gbs, "llc_gbs", one->llc_gbs, "f32_gflops",
-                                  one->f32_gflops, "bf16_gflops", one->bf16_gflops, "i8_gops", one->i8_gops)) == 0;
+        good = json_array_append_new(all, json_pack("{s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o}",
+                                                    "threads", (int)one->threads, "read_gbs", one->read_gbs, "copy_gbs",
+                                                    one->copy_gbs, "write_gbs", one->write_gbs, "l1_gbs", one->l1_gbs,
+                                                    "l2_gbs", one->l2_gbs, "llc_gbs", one->llc_gbs, "f32_gflops",
+                                                    one->f32_gflops, "bf16_gflops", one->bf16_gflops, "i8_gops",
+                                                    one->i8_gops, "placements", placements_of(one))) == 0;
     }
     good = good && json_object_set(facts, "limits", all) == 0;
     char *text = good ? json_dumps(facts, JSON_COMPACT) : NULL;

@@ -151,8 +151,8 @@ static bool restore_visit(void *context, const tm_store_visit *stored)
             tm_fail(restore->error, TM_INVALID_ARGUMENT, "run %s: a stored visit is out of range", run->id);
         return false;
     }
-    const tm_visit visit = {stored->incarnation, stored->round, stored->start_ns, stored->sample_ns,
-                            (size_t)stored->samples};
+    const tm_visit visit = {stored->incarnation, stored->round,           stored->start_ns,
+                            stored->sample_ns,   (size_t)stored->samples, stored->core_to_core_ns};
     tm_cell *cell = tm_run_cell(run, stored->case_position, (int32_t)stored->backend_position);
     restore->status = tm_cell_add_visit(cell, &visit, restore->error);
     if (stored->start_ns > restore->last_start_ns) restore->last_start_ns = stored->start_ns;

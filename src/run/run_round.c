@@ -15,11 +15,13 @@
 enum { MOST_SAMPLES = 4096, MOST_REPEATS = 3 };
 
 static const double most_repeated_share = 0.10; /* of the run's rounds */
+static const double most_moved_share = 0.05;    /* the same, once only because the processors were moved */
 static const double cap_ns = 20e9;              /* of sampling, per cell of ops */
 
 typedef struct round_result {
     double *samples;
     tm_visit_result visit;
+    double core_to_core_ns; /* between what it was before the visit and after */
     bool taken;
 } round_result;
 
@@ -31,6 +33,7 @@ typedef struct case_rounds {
     tm_residency residency;
     int32_t first_place, end_place; /* incarnations of the pass that are measured now */
     round_result *results;          /* per backend */
+    const char *why;                /* the round at hand is repeated; static */
 } case_rounds;
 
 static bool *round_flag(const tm_run *run, int64_t case_position, int32_t incarnation, int32_t round)
@@ -101,8 +104,10 @@ static tm_outcome timed_visit(case_rounds *rounds, tm_seat *seat, bool last_roun
                                       .hold_slot = tm_case_holds_slot(rounds->data->one, run->limits[0].llc_bytes)};
     tm_energy energy;
     tm_energy_read("/sys", &energy);
+    const double before_ns = tm_run_core_to_core(run);
     outcome = tm_worker_visit(seat->worker, seat->batch, &rule, rounds->data->output_bytes, fmax(10.0, 10 * expected_s),
                               &result->visit);
+    result->core_to_core_ns = sqrt(before_ns * tm_run_core_to_core(run));
     const double joules = tm_energy_since("/sys", &energy), end_ns = tm_run_spend(run, TM_PHASE_SAMPLING, begun_ns);
     if (isfinite(joules)) {
         cell->energy_j += joules;
@@ -184,17 +189,19 @@ static tm_status store_visit(case_rounds *rounds, const tm_seat *seat, int32_t r
         .round = round,
         .attempt = attempt,
         .start_ns = start_ns,
+        .core_to_core_ns = result->core_to_core_ns,
         .sample_ns = result->samples,
         .samples = result->visit.samples,
         .kept = kept,
         .reason = kept                      ? ""
                   : result->visit.disturbed ? result->visit.disturbed
-                                            : "canary",
+                                            : rounds->why,
     };
     if (!kept) cell->discarded++;
     tm_status status = tm_store_put_visit(run->store, run->id, &stored, error);
     if (status == TM_OK && kept) {
-        const tm_visit visit = {seat->incarnation, round, start_ns, result->samples, (size_t)result->visit.samples};
+        const tm_visit visit = {seat->incarnation,      round, start_ns, result->samples, (size_t)result->visit.samples,
+                                result->core_to_core_ns};
         status = tm_cell_add_visit(cell, &visit, error);
     }
     return status;
@@ -225,6 +232,18 @@ static tm_status store_round(case_rounds *rounds, int32_t place, int32_t round, 
     return status;
 }
 
+/* Did the host move the processors between the backends' visits, or during one? */
+static bool have_moved(const case_rounds *rounds)
+{
+    double first_ns = NAN;
+    for (int32_t i = 0; i < rounds->run->options->backend_count; i++) {
+        if (!rounds->results[i].taken) continue;
+        if (!tm_same_placement(first_ns, rounds->results[i].core_to_core_ns)) return true;
+        first_ns = rounds->results[i].core_to_core_ns;
+    }
+    return false;
+}
+
 /* Runs one round; `*again` when it was disturbed and may be repeated. */
 static tm_status one_round(case_rounds *rounds, int32_t place, int32_t round, int32_t attempt, bool *again,
                            tm_error *error)
@@ -239,14 +258,18 @@ static tm_status one_round(case_rounds *rounds, int32_t place, int32_t round, in
         visit_seat(rounds, seat_of(run, place, order[i]), round, &rounds->results[order[i]], &disturbed);
     }
     run->rounds_run++;
-    const bool allowed =
-        attempt < MOST_REPEATS && (double)run->rounds_repeated + 1 <= 1 + most_repeated_share * (double)run->rounds_run;
-    *again = disturbed && allowed;
+    const bool moved = !disturbed && have_moved(rounds);
+    const double allowed = 1 + (moved ? most_moved_share : most_repeated_share) * (double)run->rounds_run;
+    *again = (disturbed || moved) && attempt < MOST_REPEATS && (double)run->rounds_repeated + 1 <= allowed;
+    rounds->why = moved ? "the processors were moved" : "canary";
     if (*again) run->rounds_repeated++;
     for (int32_t i = 0; i < backends; i++) {
         if (disturbed && !*again && rounds->results[i].taken) tm_run_cell(run, rounds->position, i)->disturbed = true;
     }
-    const tm_status status = store_round(rounds, place, round, attempt, !*again, error);
+    tm_status status = store_round(rounds, place, round, attempt, !*again, error);
+    for (int32_t i = 0; i < backends && status == TM_OK; i++) {
+        if (rounds->results[i].taken) status = tm_run_know_placement(run, rounds->results[i].core_to_core_ns, error);
+    }
     if (status == TM_OK && !*again) *round_flag(run, rounds->position, incarnation, round) = true;
     return status;
 }
@@ -286,7 +309,7 @@ tm_status tm_run_rounds(tm_run *run, int64_t case_position, tm_case_data *data, 
                         tm_residency residency, tm_error *error)
 {
     const int32_t backends = run->options->backend_count, places = run->seat_count / backends;
-    case_rounds rounds = {run, case_position, data, checks, residency, 0, 0, NULL};
+    case_rounds rounds = {run, case_position, data, checks, residency, 0, 0, NULL, NULL};
     rounds.results = calloc((size_t)backends, sizeof *rounds.results);
     double *samples = calloc((size_t)backends * MOST_SAMPLES, sizeof *samples);
     tm_status status = TM_OK;

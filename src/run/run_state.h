@@ -88,6 +88,7 @@ typedef struct tm_run {
     bool *round_done;  /* [case][incarnation][round], committed */
     tm_limits limits[TM_MOST_THREAD_COUNTS];
     int32_t limit_count;
+    int32_t more_looks; /* at the limits, for placements of which too little was known */
     tm_shared *shared;
     tm_canary *canary;
     double *canary_ns; /* history */
@@ -171,6 +172,12 @@ int32_t tm_run_threads(const tm_run *run, int32_t backend);
 tm_status tm_run_measure_limits(tm_run *run, double seconds, tm_error *error);
 const tm_limits *tm_run_limits(const tm_run *run, int32_t backend);
 tm_status tm_run_describe_machine(tm_run *run, tm_error *error);
+
+/* Where the run's processors lie now: see measure/placement.h. NaN with one thread. */
+double tm_run_core_to_core(const tm_run *run);
+
+/* Looks at the limits again when too little is known of them in this placement. A few times in a run. */
+tm_status tm_run_know_placement(tm_run *run, double core_to_core_ns, tm_error *error);
 
 /* Takes the machine's lock, waiting for another run to end. Returns the descriptor to close, -1 when cancelled. */
 int tm_run_lock_machine(tm_run *run);

@@ -8,7 +8,7 @@
 #include <sqlite3.h>
 
 #define TM_STORE_APPLICATION 0x546d6b31 /* "Tmk1", in the file's header */
-#define TM_STORE_SCHEMA      3
+#define TM_STORE_SCHEMA      4
 
 struct tm_store {
     sqlite3 *db;

@@ -93,6 +93,7 @@ static tm_status take_visit(void *context, sqlite3_stmt *row, bool *more, tm_err
                             .round = column_i32(row, 4),
                             .attempt = column_i32(row, 5),
                             .start_ns = column_real(row, 6),
+                            .core_to_core_ns = column_real(row, 10),
                             .reason = (const char *)sqlite3_column_text(row, 7),
                             .kept = sqlite3_column_int(row, 9) != 0};
     double *samples = decode(row, 8, &visit.samples);
@@ -103,16 +104,20 @@ static tm_status take_visit(void *context, sqlite3_stmt *row, bool *more, tm_err
     return TM_OK;
 }
 
-#define VISITS_OF_RUN                                                                                                  \
+/* Files before version 4 do not tell where the processors lay. */
+#define VISITS_OF_RUN(core_to_core)                                                                                    \
     "SELECT case_position, backend_position, pass, incarnation, round, attempt, start_ns, coalesce(reason, ''),"       \
-    " sample_ns, kept FROM visit WHERE run = " RUN
-#define VISITS VISITS_OF_RUN " AND kept ORDER BY number"
+    " sample_ns, kept, " core_to_core " FROM visit WHERE run = " RUN
+#define IN_VERSION(visits)        (store->version < 4 ? visits("NULL") : visits("core_to_core_ns"))
+#define KEPT_VISITS(core_to_core) VISITS_OF_RUN(core_to_core) " AND kept ORDER BY number"
+#define VISITS_OF_CELL(core_to_core)                                                                                   \
+    VISITS_OF_RUN(core_to_core) " AND case_position = ?2 AND backend_position = ?3 ORDER BY number"
 
 tm_status tm_store_visits(tm_store *store, const char *run, tm_store_visit_callback callback, void *context,
                           tm_error *error)
 {
     visit_reader reader = {callback, context};
-    return for_each_row(store, VISITS, run, take_visit, &reader, error);
+    return for_each_row(store, IN_VERSION(KEPT_VISITS), run, take_visit, &reader, error);
 }
 
 tm_status tm_store_find_cell(tm_store *store, const char *run, const char *case_id, const char *backend,
@@ -142,9 +147,8 @@ tm_status tm_store_cell_visits(tm_store *store, const char *run, int64_t case_po
 {
     visit_reader reader = {callback, context};
     sqlite3_stmt *row = NULL;
-    tm_status status = tm_store_prepare(
-        store, &row, error, VISITS_OF_RUN " AND case_position = ?2 AND backend_position = ?3 ORDER BY number", "tii",
-        run, case_position, backend_position);
+    tm_status status =
+        tm_store_prepare(store, &row, error, IN_VERSION(VISITS_OF_CELL), "tii", run, case_position, backend_position);
     if (status == TM_OK) status = each_row(store, row, take_visit, &reader, error);
     return status;
 }
@@ -447,6 +451,7 @@ static tm_status take_sample(void *context, sqlite3_stmt *row, bool *more, tm_er
     sample->incarnation = column_i32(row, 3);
     sample->round = column_i32(row, 4);
     sample->start_ns = column_real(row, 6);
+    sample->core_to_core_ns = column_real(row, 10);
     record->sample_count++;
     return TM_OK;
 }
@@ -465,7 +470,8 @@ static tm_status load_all(tm_store *store, const char *run, bool with_samples, l
     if (status == TM_OK) status = load_backends(store, run, record, error);
     if (status == TM_OK) status = for_each_row(store, CELLS, run, take_cell, load, error);
     if (status == TM_OK) status = load_pairs(store, run, record, error);
-    if (status == TM_OK && with_samples) status = for_each_row(store, VISITS, run, take_sample, load, error);
+    if (status == TM_OK && with_samples)
+        status = for_each_row(store, IN_VERSION(KEPT_VISITS), run, take_sample, load, error);
     return status;
 }
 

@@ -54,7 +54,8 @@ typedef struct tm_record_sample {
     int32_t incarnation, round;
     double *ns;
     int64_t count;
-    double start_ns; /* of the visit, since the run's start */
+    double start_ns;        /* of the visit, since the run's start */
+    double core_to_core_ns; /* where the processors lay; NaN: not known */
 } tm_record_sample;
 
 typedef struct tm_record {

@@ -38,6 +38,7 @@ static const char *const steps[TM_STORE_SCHEMA] = {
     " PRIMARY KEY(run, case_id, backend, base));",
     "ALTER TABLE machine ADD COLUMN write_gbs REAL;"
     "ALTER TABLE backend ADD COLUMN definition TEXT;",
+    "ALTER TABLE visit ADD COLUMN core_to_core_ns REAL;",
 };
 
 static int apply(sqlite3 *db, int64_t from, int64_t to)

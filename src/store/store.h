@@ -40,6 +40,7 @@ typedef struct tm_store_visit {
     int64_t case_position, backend_position;
     int32_t pass, incarnation, round, attempt;
     double start_ns;
+    double core_to_core_ns; /* where the processors lay; NaN: not known */
     const double *sample_ns;
     int64_t samples;
     bool kept;

@@ -98,14 +98,15 @@ static uint64_t *encode(const double *values, int64_t count)
 tm_status tm_store_put_visit(tm_store *store, const char *run, const tm_store_visit *visit, tm_error *error)
 {
     static const char sql[] = "INSERT INTO visit(run, case_position, backend_position, pass, incarnation, round,"
-                              " attempt, start_ns, kept, reason, sample_ns)"
-                              " VALUES(" RUN ", ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+                              " attempt, start_ns, kept, reason, sample_ns, core_to_core_ns)"
+                              " VALUES(" RUN ", ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
     uint64_t *samples = encode(visit->sample_ns, visit->samples);
     if (!samples) return tm_fail_memory(error, store->path);
-    const tm_status status = tm_store_execute(
-        store, error, sql, "tiiiiiiritb", run, visit->case_position, visit->backend_position, (int64_t)visit->pass,
-        (int64_t)visit->incarnation, (int64_t)visit->round, (int64_t)visit->attempt, visit->start_ns,
-        (int64_t)visit->kept, visit->reason, (const void *)samples, visit->samples * (int64_t)sizeof *samples);
+    const tm_status status =
+        tm_store_execute(store, error, sql, "tiiiiiiritbr", run, visit->case_position, visit->backend_position,
+                         (int64_t)visit->pass, (int64_t)visit->incarnation, (int64_t)visit->round,
+                         (int64_t)visit->attempt, visit->start_ns, (int64_t)visit->kept, visit->reason,
+                         (const void *)samples, visit->samples * (int64_t)sizeof *samples, visit->core_to_core_ns);
     free(samples);
     return status;
 }

@@ -1,10 +1,16 @@
 /* An independent measurement of memory bandwidth and float32 peak, sharing no code with the program it checks: plain
- * loops left to the compiler at -march=native, threads that meet at a pthread barrier, the best of many rounds.
+ * loops left to the compiler at -march=native, threads that meet by spinning, because a processor that sleeps may wake
+ * up elsewhere.
  *
- *   limits_reference THREADS SECONDS      prints: read_gbs copy_gbs write_gbs f32_gflops
- */
+ *   limits_reference THREADS SECONDS      prints a line per round: core_to_core_ns read_gbs copy_gbs write_gbs
+ * f32_gflops
+ *
+ * The first figure is the time that a line of cache takes between the first two threads, 0 when it changed during the
+ * round: a host that moves a guest's processors changes what memory gives them. */
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +21,14 @@
 #include <immintrin.h>
 #endif
 
-enum { MAX_THREADS = 256, TASKS = 7, BUFFERS = 3, CHAINS = 16 };
+enum { MAX_THREADS = 256, TASKS = 7, CHAINS = 16 };
 static const size_t bytes_together = (size_t)256 << 20;
+
+typedef struct meeting {
+    _Alignas(128) _Atomic int arrived;
+    _Alignas(128) _Atomic int times;
+    int threads;
+} meeting;
 
 typedef struct worker {
     pthread_t thread;
@@ -24,8 +36,8 @@ typedef struct worker {
     double seconds;
     uint64_t *data;
     size_t words;
-    pthread_barrier_t *barrier;
-    double best[TASKS]; /* rounds per second, of the first worker only */
+    meeting *place;
+    _Atomic int *ball;
     uint64_t sink;
 } worker;
 
@@ -34,6 +46,20 @@ static double now(void)
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* All wait for each other. */
+static void meet(meeting *place)
+{
+    const int before = atomic_load(&place->times);
+    if (atomic_fetch_add(&place->arrived, 1) == place->threads - 1) {
+        atomic_store(&place->arrived, 0);
+        atomic_store(&place->times, before + 1);
+        return;
+    }
+    for (unsigned spins = 1; atomic_load(&place->times) == before; spins++) {
+        if (spins % 4096 == 0) sched_yield();
+    }
 }
 
 static uint64_t sum_words(const uint64_t *data, size_t words)
@@ -125,32 +151,86 @@ static void do_task(worker *self, int task)
     }
 }
 
+enum { PASSES = 600 };
+
+/* The first two workers throw a ball to and fro: ns a throw, as the first sees it. */
+static double throw_ball(const worker *self)
+{
+    meet(self->place);
+    const double start = now();
+    for (int i = self->number; i < PASSES && self->number < 2 && self->threads > 1; i += 2) {
+        while (atomic_load(self->ball) != i) {}
+        atomic_store(self->ball, i + 1);
+    }
+    meet(self->place);
+    const double time = now() - start;
+    if (self->number == 0) atomic_store(self->ball, 0);
+    return 1e9 * time / PASSES;
+}
+
+static double least_throw(const worker *self)
+{
+    double least = throw_ball(self);
+    for (int i = 0; i < 3; i++) {
+        const double next = throw_ball(self);
+        if (next < least) least = next;
+    }
+    return least;
+}
+
+static void pin(int number)
+{
+    cpu_set_t allowed, one;
+    CPU_ZERO(&one);
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+    int left = number % CPU_COUNT(&allowed);
+    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (CPU_ISSET(cpu, &allowed) && left-- == 0) CPU_SET(cpu, &one);
+    }
+    pthread_setaffinity_np(pthread_self(), sizeof one, &one);
+}
+
+static bool differ(double a_ns, double b_ns)
+{
+    return a_ns > 2 * b_ns || b_ns > 2 * a_ns;
+}
+
+static void print_round(const worker *self, double core_to_core_ns, const double rate[TASKS])
+{
+    const double gigabytes = (double)self->words * 8 * self->threads / 1e9;
+    double copies = 0;
+    const double writes = rate[4] > rate[5] ? rate[4] : rate[5];
+    for (int task = 1; task <= 3; task++) copies = rate[task] > copies ? rate[task] : copies;
+    printf("%.1f %.3f %.3f %.3f %.3f\n", core_to_core_ns, rate[0] * gigabytes, copies * gigabytes, writes * gigabytes,
+           rate[TASKS - 1] * 2.0 * LANES * CHAINS * FMA_ROUNDS * self->threads / 1e9);
+}
+
 static void *measure(void *argument)
 {
     worker *self = argument;
-    cpu_set_t allowed, one;
-    CPU_ZERO(&one);
-    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) {
-        int left = self->number % CPU_COUNT(&allowed);
-        for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-            if (CPU_ISSET(cpu, &allowed) && left-- == 0) CPU_SET(cpu, &one);
-        }
-        pthread_setaffinity_np(pthread_self(), sizeof one, &one);
-    }
+    pin(self->number);
     memset(self->data, 1, self->words * 8);
     /* Every worker must make the same number of rounds, so they are counted, not timed: a round of the memory tasks
      * takes about 40 ms on a machine of 50 GB/s. */
     const int rounds = (int)(self->seconds / 0.04) + 2;
+    double last_ns = least_throw(self);
     for (int round = 0; round < rounds; round++) {
+        double rate[TASKS] = {0};
+        bool changed = false;
         for (int step = 0; step < TASKS + 8; step++) {
             const int task = step < TASKS ? step : TASKS - 1; /* arithmetic is short: more tries */
-            pthread_barrier_wait(self->barrier);
+            meet(self->place);
             const double start = now();
             do_task(self, task);
-            pthread_barrier_wait(self->barrier);
-            const double rate = 1 / (now() - start);
-            if (rate > self->best[task]) self->best[task] = rate;
+            meet(self->place);
+            const double found = 1 / (now() - start);
+            if (found > rate[task]) rate[task] = found;
+            if (task == TASKS - 1) continue;
+            const double now_ns = least_throw(self);
+            changed |= differ(now_ns, last_ns);
+            last_ns = now_ns;
         }
+        if (self->number == 0) print_round(self, changed ? 0 : last_ns, rate);
     }
     return NULL;
 }
@@ -161,34 +241,23 @@ int main(int count, char **arguments)
     const double seconds = count > 2 ? atof(arguments[2]) : 2;
     if (threads < 1 || threads > MAX_THREADS) return 2;
     static worker workers[MAX_THREADS];
+    static _Alignas(128) _Atomic int ball;
     const size_t words = bytes_together / 8 / (size_t)threads / 1024 * 1024;
-    pthread_barrier_t barrier;
-    if (pthread_barrier_init(&barrier, NULL, (unsigned)threads) != 0) return 1;
-    uint64_t sink = 0;
-    double best[TASKS] = {0};
-    for (int buffer = 0; buffer < BUFFERS; buffer++) { /* none is freed: each lies on other pages, fast or slow ones */
-        uint64_t *data = aligned_alloc((size_t)2 << 20, bytes_together);
-        if (!data) return 1;
-        (void)madvise(data, bytes_together, MADV_HUGEPAGE);
-        for (int i = 0; i < threads; i++) {
-            workers[i] = (worker){
-                .number = i, .threads = threads, .seconds = seconds / BUFFERS, .words = words, .barrier = &barrier};
-            workers[i].data = data + (size_t)i * words;
-            if (pthread_create(&workers[i].thread, NULL, measure, &workers[i]) != 0) return 1;
-        }
-        for (int i = 0; i < threads; i++) {
-            pthread_join(workers[i].thread, NULL);
-            sink += workers[i].sink;
-        }
-        for (int task = 0; task < TASKS; task++) {
-            if (workers[0].best[task] > best[task]) best[task] = workers[0].best[task];
-        }
+    static meeting place;
+    place.threads = threads;
+    uint64_t *data = aligned_alloc((size_t)2 << 20, bytes_together);
+    if (!data) return 1;
+    (void)madvise(data, bytes_together, MADV_HUGEPAGE);
+    for (int i = 0; i < threads; i++) {
+        workers[i] = (worker){.number = i, .threads = threads, .seconds = seconds, .words = words, .place = &place};
+        workers[i].data = data + (size_t)i * words;
+        workers[i].ball = &ball;
+        if (pthread_create(&workers[i].thread, NULL, measure, &workers[i]) != 0) return 1;
     }
-    const double gigabytes = (double)words * 8 * threads / 1e9;
-    double copies = 0;
-    const double writes = best[4] > best[5] ? best[4] : best[5];
-    for (int task = 1; task <= 3; task++) copies = best[task] > copies ? best[task] : copies;
-    printf("%.3f %.3f %.3f %.3f\n", best[0] * gigabytes, copies * gigabytes, writes * gigabytes,
-           best[TASKS - 1] * 2.0 * LANES * CHAINS * FMA_ROUNDS * threads / 1e9);
+    uint64_t sink = 0;
+    for (int i = 0; i < threads; i++) {
+        pthread_join(workers[i].thread, NULL);
+        sink += workers[i].sink;
+    }
     return sink == 42; /* so that no sum is dead code */
 }

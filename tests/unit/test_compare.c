@@ -42,7 +42,8 @@ static void levels_are_medians_of_medians(void **state)
 {
     (void)state;
     const double first[] = {10, 12, 11}, second[] = {20, 20, 90}, third[] = {40, 41, 42}, none[] = {0};
-    const tm_visit visits[] = {{0, 0, 0, first, 3}, {1, 0, 0, third, 3}, {0, 1, 0, second, 3}, {2, 0, 0, none, 0}};
+    const tm_visit visits[] = {
+        {0, 0, 0, first, 3, 0}, {1, 0, 0, third, 3, 0}, {0, 1, 0, second, 3, 0}, {2, 0, 0, none, 0, 0}};
     double levels[4];
     assert_int_equal(tm_incarnation_levels(visits, 4, levels, 4), 2);
     CLOSE(levels[0], log(15.5), 1e-12);
@@ -142,7 +143,7 @@ static void make(made *m, const char *id, const char *machine, double factor)
         for (int k = 0; k < INCARNATIONS; k++) {
             double *ns = &m->ns[i * INCARNATIONS + k];
             *ns = m->cells[i].median_ns * (1 + 0.001 * normal(&random));
-            m->samples[i * INCARNATIONS + k] = (tm_record_sample){i, k, 0, ns, 1, 1e9 * k};
+            m->samples[i * INCARNATIONS + k] = (tm_record_sample){i, k, 0, ns, 1, 1e9 * k, NAN};
         }
     }
     m->record = (tm_record){.id = (char *)id,

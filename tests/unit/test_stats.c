@@ -150,7 +150,7 @@ static void make_up(made_up *into, recipe how, uint64_t seed)
                 if (how.quantum > 0) sample = how.quantum * round(sample / how.quantum);
                 into->samples[v][s] = sample;
             }
-            into->visits[v] = (tm_visit){i, r, time * 1e10, into->samples[v], SAMPLES};
+            into->visits[v] = (tm_visit){i, r, time * 1e10, into->samples[v], SAMPLES, 0};
         }
     }
 }
@@ -159,7 +159,7 @@ static void summary_figures(void **state)
 {
     (void)state;
     const double a[] = {100, 110, 90}, b[] = {120}, c[] = {200, 200};
-    const tm_visit visits[] = {{0, 0, 0, a, 3}, {0, 1, 1e6, b, 1}, {1, 0, 2e6, c, 2}, {1, 1, 3e6, NULL, 0}};
+    const tm_visit visits[] = {{0, 0, 0, a, 3, 0}, {0, 1, 1e6, b, 1, 0}, {1, 0, 2e6, c, 2, 0}, {1, 1, 3e6, NULL, 0, 0}};
     const tm_summary got = tm_summarise(visits, 4);
     /* incarnation medians 110 and 200 */
     CLOSE(got.median_ns, sqrt(110.0 * 200.0), 1e-12);
@@ -234,7 +234,7 @@ static double share_in_quick_runs(double spread, double slow_first_round, double
             for (int r = 0; r < QUICK_ROUNDS; r++) {
                 const int v = i * QUICK_ROUNDS + r;
                 samples[v] = 1000 * exp(process + spread * normal(&random) + (r ? 0 : slow_first_round));
-                visits[v] = (tm_visit){i, r, pass * 200e9 + r * 450e6 + i * 150e6, &samples[v], 1};
+                visits[v] = (tm_visit){i, r, pass * 200e9 + r * 450e6 + i * 150e6, &samples[v], 1, 0};
             }
         }
         const tm_summary summary = tm_summarise(visits, INCARNATIONS * QUICK_ROUNDS);
@@ -294,10 +294,10 @@ static void pairs(void **state)
 {
     (void)state;
     const double one[] = {100}, two[] = {200}, four[] = {400}, many[] = {50, 400, 60};
-    const tm_visit base[] = {{0, 0, 0, two, 1},  {0, 1, 0, two, 1}, {0, 2, 0, four, 1},
-                             {2, 0, 0, four, 1}, {1, 5, 0, one, 1}, {7, 0, 0, one, 1}};
-    const tm_visit other[] = {{2, 0, 0, many, 3}, {0, 2, 0, one, 1}, {0, 0, 0, two, 1},
-                              {0, 1, 0, one, 1},  {1, 4, 0, one, 1}, {9, 0, 0, one, 1}};
+    const tm_visit base[] = {{0, 0, 0, two, 1, 0},  {0, 1, 0, two, 1, 0}, {0, 2, 0, four, 1, 0},
+                             {2, 0, 0, four, 1, 0}, {1, 5, 0, one, 1, 0}, {7, 0, 0, one, 1, 0}};
+    const tm_visit other[] = {{2, 0, 0, many, 3, 0}, {0, 2, 0, one, 1, 0}, {0, 0, 0, two, 1, 0},
+                              {0, 1, 0, one, 1, 0},  {1, 4, 0, one, 1, 0}, {9, 0, 0, one, 1, 0}};
     double d[6];
     assert_int_equal(tm_pair_differences(base, 6, other, 6, d, 6), 2); /* 1 has no common round; 7 and 9 no partner */
     CLOSE(d[0], log(2), 1e-14);                                        /* median of 0, ln 2, ln 4 */

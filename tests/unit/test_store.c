@@ -73,8 +73,8 @@ static void everything_put_in_comes_out(void **state)
     crashed.reason = (char *)"signal 11";
     assert_int_equal(tm_store_put_cell(store, "r1", 1, 0, &crashed, &error), TM_OK); /* replaces */
     const double ns[] = {1.25, -0.0, 1e300};
-    const tm_store_visit kept = {0, 1, 1, 3, 2, 0, 77.5, ns, 3, true, ""};
-    const tm_store_visit dropped = {0, 1, 1, 3, 3, 0, 78.5, ns, 2, false, "steal time"};
+    const tm_store_visit kept = {0, 1, 1, 3, 2, 0, 77.5, 45, ns, 3, true, ""};
+    const tm_store_visit dropped = {0, 1, 1, 3, 3, 0, 78.5, NAN, ns, 2, false, "steal time"};
     assert_int_equal(tm_store_put_visit(store, "r1", &dropped, &error), TM_OK);
     assert_int_equal(tm_store_put_visit(store, "r1", &kept, &error), TM_OK);
     const tm_record_comparison pair = {
@@ -115,6 +115,7 @@ static void everything_put_in_comes_out(void **state)
     assert_int_equal(got->samples[0].cell, 1);
     assert_int_equal(got->samples[0].count, 3);
     assert_memory_equal(got->samples[0].ns, ns, sizeof ns);
+    assert_true(got->samples[0].core_to_core_ns == 45);
     assert_int_equal(got->comparison_count, 1);
     assert_true(got->comparisons[0].smallest_effect == 0.04 && got->comparisons[0].margin == 0.02);
     assert_int_equal(got->aa_count, 1);
@@ -175,7 +176,7 @@ static void visits_of_one_cell_come_kept_or_not(void **state)
     assert_int_equal(tm_store_put_visit(store, "r1", &visit, &error), TM_OK);
     visit.backend_position = 0; /* another cell's */
     assert_int_equal(tm_store_put_visit(store, "r1", &visit, &error), TM_OK);
-    visit = (tm_store_visit){3, 1, 0, 0, 1, 1, 5, samples + 1, 1, true, ""};
+    visit = (tm_store_visit){3, 1, 0, 0, 1, 1, 5, NAN, samples + 1, 1, true, ""};
     assert_int_equal(tm_store_put_visit(store, "r1", &visit, &error), TM_OK);
     int64_t in_cases = -1, in_backends = -1;
     assert_int_equal(tm_store_find_cell(store, "r1", "relu/5/f32", "torch:cpu", &in_cases, &in_backends, &error),
@@ -260,7 +261,7 @@ static void altered_schemas_are_refused(void **state)
         {"ALTER TABLE run ADD COLUMN extra TEXT DEFAULT 'x'", "tables"},
         {"DROP TABLE note", "tables"},
         {"PRAGMA user_version = 99", "newer"},
-        {"PRAGMA user_version = 4", "newer"},
+        {"PRAGMA user_version = 5", "newer"},
         {"PRAGMA user_version = 1", "tables"},
         {"PRAGMA user_version = 0", "damaged"},
         {"PRAGMA application_id = 12345", "another program"},
@@ -359,7 +360,7 @@ static tm_status put_round(tm_store *store, int32_t round, tm_error *error)
     for (int i = 0; i < 256; i++) ns[i] = round;
     tm_status status = tm_store_begin(store, error);
     for (int64_t i = 0; i < ROUND_VISITS && status == TM_OK; i++) {
-        const tm_store_visit visit = {i, 0, 0, 0, round, 0, 0, ns, 256, true, ""};
+        const tm_store_visit visit = {i, 0, 0, 0, round, 0, 0, NAN, ns, 256, true, ""};
         status = tm_store_put_visit(store, "r1", &visit, error);
     }
     if (status == TM_OK) return tm_store_commit(store, error);

@@ -33,8 +33,8 @@ static void twins_of_other_runs_are_found(void **state)
     tm_store_close(store);
 }
 
-/* Version 1 had no twins, version 2 no definitions of backends. Reading leaves such a file as it is; the first writer
- * brings it up to date. */
+/* Version 1 had no twins, version 2 no definitions of backends, version 3 no placement of the processors. Reading
+ * leaves such a file as it is; the first writer brings it up to date. */
 static void older_schemas_are_read_and_upgraded(void **state)
 {
     const place *here = *state;
@@ -43,6 +43,19 @@ static void older_schemas_are_read_and_upgraded(void **state)
     new_run(store, "r1");
     const tm_record_comparison pair = {(char *)"c", (char *)"b", (char *)"a", (char *)"EQUAL", 1, 0.9, 1.1, 0.2, 0.01};
     assert_int_equal(tm_store_put_comparison(store, "r1", &pair, &error), TM_OK);
+    const double ns[] = {1, 2};
+    const tm_record_cell cell = {.case_id = (char *)"c", .backend = (char *)"a", .status = TM_CELL_OK};
+    assert_int_equal(tm_store_put_cell(store, "r1", 0, 0, &cell, &error), TM_OK);
+    const tm_store_visit visit = {0, 0, 0, 0, 0, 0, 5, 45, ns, 2, true, ""};
+    assert_int_equal(tm_store_put_visit(store, "r1", &visit, &error), TM_OK);
+    tm_store_close(store);
+    change(here->path, "ALTER TABLE visit DROP COLUMN core_to_core_ns; PRAGMA user_version = 3");
+    store = open_store(here->path, true);
+    assert_int_equal(store->version, 3);
+    tm_record *old = NULL;
+    assert_int_equal(tm_store_load(store, "r1", true, &old, &error), TM_OK);
+    assert_true(old->sample_count == 1 && old->samples[0].start_ns == 5 && isnan(old->samples[0].core_to_core_ns));
+    tm_record_free(old);
     tm_store_close(store);
     change(here->path, "ALTER TABLE backend DROP COLUMN definition; ALTER TABLE machine DROP COLUMN write_gbs;"
                        " PRAGMA user_version = 2");

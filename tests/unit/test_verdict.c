@@ -210,7 +210,7 @@ static void take_visit(synthetic *into, int32_t incarnation, int32_t round, doub
         samples[s] = exp(level + 0.002 * normal(random));
         if (how->quantum > 0) samples[s] = how->quantum * nearbyint(samples[s] / how->quantum);
     }
-    into->visits[into->count++] = (tm_visit){incarnation, round, 100e9 * when, samples, SAMPLES};
+    into->visits[into->count++] = (tm_visit){incarnation, round, 100e9 * when, samples, SAMPLES, 0};
 }
 
 /* As the run does: what a drift of a cell means for the pair. */
