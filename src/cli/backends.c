@@ -16,6 +16,19 @@ int tm_cli_torch(const tm_options *options)
     return TM_EXIT_OK;
 }
 
+int tm_cli_isa(const tm_options *options)
+{
+    if (!options->isa) return TM_EXIT_OK;
+    if (strchr(options->isa, ',')) {
+        return tm_cli_complain(TM_EXIT_USAGE,
+                               "--isa: one instruction set; for several: --backends native+isa=A,native+isa=B");
+    }
+    if (setenv("TENSORMARK_ISA", options->isa, 1) != 0) {
+        return tm_cli_complain(TM_EXIT_FAILED, "out of memory for --isa");
+    }
+    return TM_EXIT_OK;
+}
+
 int tm_cli_threads(const char *list, int32_t *into, int capacity, int *count)
 {
     *count = 0;

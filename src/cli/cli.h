@@ -71,4 +71,7 @@ int tm_cli_threads(const char *list, int32_t *into, int capacity, int *count);
 /* Tells the backends where PyTorch is, if --torch says so. */
 int tm_cli_torch(const tm_options *options);
 
+/* Tells the engine which instruction set to use, if --isa says so. Complains of a list. */
+int tm_cli_isa(const tm_options *options);
+
 #endif

@@ -235,6 +235,8 @@ static int measure(const tm_options *options, tm_run_options *run, const tm_reco
         tm_text again = {0};
         tm_text_format(&again, "tensormark run --resume %s", id);
         if (options->db) add_value("db", options->db, &again);
+        if (options->torch) add_value("torch", options->torch, &again); /* the run's plan holds neither */
+        if (options->isa) add_value("isa", options->isa, &again);
         tm_cli_say("interrupted; what was measured is saved. To go on: %s", again.data ? again.data : "--resume");
         tm_text_free(&again);
         return TM_EXIT_INTERRUPTED;
@@ -247,16 +249,10 @@ int tm_cmd_run(const tm_options *options)
     if (options->arguments.count && strcmp(options->arguments.items[0], "kernels") == 0) {
         return tm_cli_run_kernels(options);
     }
-    if (options->isa) { /* as TENSORMARK_ISA, which is the same option */
-        if (strchr(options->isa, ',')) {
-            return tm_cli_complain(TM_EXIT_USAGE,
-                                   "--isa: one instruction set; for several: --backends native+isa=A,native+isa=B");
-        }
-        if (setenv("TENSORMARK_ISA", options->isa, 1) != 0) return tm_cli_complain(TM_EXIT_FAILED, "out of memory");
-    }
     invocation one = {0};
     tm_run_options run = {0};
-    int result = prepare(options, &one, &run);
+    int result = tm_cli_isa(options);
+    if (result == TM_EXIT_OK) result = prepare(options, &one, &run);
     if (result == TM_EXIT_OK && options->dry_run) {
         result = dry_run(options, &run);
     } else if (result == TM_EXIT_OK) {

@@ -63,7 +63,8 @@ int tm_cmd_verify(const tm_options *options)
     tm_backend_spec *backends = NULL;
     int32_t count = 0, threads = 0;
     tally seen = {.options = options};
-    int result = tm_cli_cases(options, &options->arguments, &cases);
+    int result = tm_cli_isa(options);
+    if (result == TM_EXIT_OK) result = tm_cli_cases(options, &options->arguments, &cases);
     if (result == TM_EXIT_OK) result = tm_cli_backends(options, &backends, &count, &threads);
     if (result == TM_EXIT_OK) {
         tm_run_options run = {.cases = &cases,

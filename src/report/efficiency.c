@@ -88,8 +88,7 @@ static void add_head(const tm_record *record, tm_text *into)
     }
     tm_text_add(into, "# Efficiency\n\nWritten by the program; to make it again:\n\n    tensormark run");
     add_suites(record, into);
-    tm_text_add(into, " --backends ");
-    tm_shell_quote(tm_report_text(list.data), into);
+    tm_report_backends(record, tm_report_text(list.data), into);
     if (strcmp(mode, "quick") == 0 || strcmp(mode, "full") == 0) tm_text_format(into, " --%s", mode);
     tm_text_add(into,
                 " --db efficiency.db\n    tensormark show --db efficiency.db --efficiency -o docs/efficiency.md\n\n");

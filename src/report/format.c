@@ -74,6 +74,50 @@ static bool is_used(const char *definition, const char *backends)
     return false;
 }
 
+/* The next word of a command line that tm_shell_quote wrote, as the shell reads it; returns where it ends, NULL when
+ * there is none. */
+static const char *next_word(const char *at, tm_text *word)
+{
+    at += strspn(at, " ");
+    if (!*at) return NULL;
+    bool quoted = false;
+    for (; *at && (quoted || *at != ' '); at++) {
+        if (*at == '\'') {
+            quoted = !quoted;
+            continue;
+        }
+        if (*at == '\\' && !quoted && at[1]) at++;
+        tm_text_add_bytes(word, at, 1);
+    }
+    return at;
+}
+
+/* The option as the recorded command line has it. A list of thread counts is in the names of the backends. */
+static void add_given(const tm_record *record, const char *option, tm_text *into)
+{
+    const size_t length = strlen(option);
+    tm_text value = {0};
+    bool given = false;
+    for (const char *at = tm_report_text(record->command); at;) {
+        tm_text word = {0};
+        at = next_word(at, &word);
+        const char *text = tm_report_text(word.data);
+        if (strncmp(text, option, length) == 0 && text[length] == '=' && text[length + 1]) {
+            tm_text_free(&value);
+            tm_text_add(&value, text + length + 1);
+            given = true;
+        }
+        if (word.failed) into->failed = true;
+        tm_text_free(&word);
+    }
+    if (value.failed) into->failed = true;
+    if (given && !(strcmp(option, "--threads") == 0 && strchr(tm_report_text(value.data), ','))) {
+        tm_text_format(into, " %s ", option);
+        tm_shell_quote(tm_report_text(value.data), into);
+    }
+    tm_text_free(&value);
+}
+
 void tm_report_backends(const tm_record *record, const char *backends, tm_text *into)
 {
     for (int64_t i = 0; i < record->backend_count; i++) {
@@ -88,6 +132,9 @@ void tm_report_backends(const tm_record *record, const char *backends, tm_text *
     }
     tm_text_add(into, " --backends ");
     tm_shell_quote(backends, into);
+    add_given(record, "--threads", into);
+    add_given(record, "--torch", into);
+    add_given(record, "--isa", into);
 }
 
 void tm_report_repeat(const tm_record *record, const char *case_id, const char *backends, tm_text *into)
@@ -97,6 +144,7 @@ void tm_report_repeat(const tm_record *record, const char *case_id, const char *
     tm_shell_quote(case_id, into);
     tm_report_backends(record, backends, into);
     if (strcmp(mode, "quick") == 0 || strcmp(mode, "full") == 0) tm_text_format(into, " --%s", mode);
+    add_given(record, "--cooldown", into);
     tm_text_format(into, " --seed %llu", (unsigned long long)record->seed);
 }
 

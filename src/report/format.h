@@ -10,7 +10,8 @@ void tm_report_repeat(const tm_record *record, const char *case_id, const char *
 /* A line of measured limits for each thread count that a backend of the run has. */
 void tm_report_limits(const tm_record *record, tm_text *into);
 
-/* " --backends A,B", after a --backend for every name among them that the user defined. */
+/* " --backends A,B", after a --backend for every name among them that the user defined, and before what else the run
+ * was told of backends: --threads, --torch, --isa. */
 void tm_report_backends(const tm_record *record, const char *backends, tm_text *into);
 
 /* Appends one word so that a shell reads it back as it is. */

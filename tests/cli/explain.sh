@@ -20,6 +20,14 @@ holds out "- native:cpu+isa=portable against native:cpu: "
 holds out "    tensormark run relu/1000/f32 --backends native:cpu --quick --seed "
 ! grep -qi 'nan\b' out || fail "nan in what is explained"
 
+# What the run was told is told again, and measures the same.
+TENSORMARK_COOLDOWN=0.1 works run relu/1000 --backends native --threads 1 --isa portable --torch "$scratch/no such" --quick --quiet --db t.db
+works show --db t.db --explain relu@native
+again=$(sed -n 's/^    tensormark \(run .*\)/\1/p' out)
+[ "$again" = "${again#*--threads 1 --torch "'$scratch/no such'" --isa portable --quick --cooldown 0.1 }" ] && fail "the command: $again"
+eval "works $again --db again.db --quiet"
+grep -qE '^- backend native:cpu: tensormark [^ ]* portable, .*, 1 thread$' out || fail "not as before: $again: $(cat out err)"
+
 # The peak is the case's own, whatever the worker did before.
 works run softmax/2000x4001 relu/1000 --backends native --quick --quiet --db p.db --format json
 python3 - out <<'END' || fail "peaks of memory"
@@ -50,6 +58,13 @@ mkdir elsewhere
 (cd elsewhere && eval "\"$program\" $again" >../out 2>../err)
 [ $? -eq 3 ] && grep -q "output differs" out || fail "the command that shows it again: $again: $(cat out err)"
 [ -s elsewhere/wrong/oracle0.npy ] || fail "nothing was dumped: $(ls elsewhere elsewhere/wrong)"
+"$program" run matmul/64x300,300x50 --backend a=honest@"$libraries/libdouble_lost_term.so" --backends a --threads 1 --isa portable \
+    --quick --quiet --db i.db >out 2>err
+works show --db i.db --explain matmul@a
+again=$(sed -n 's/^    tensormark \(verify .*\)/\1/p' out)
+[ "$again" = "${again#*--threads 1 --isa portable --seed}" ] && fail "verify without what the run was told: $again"
+eval "\"\$program\" $again" >out 2>err
+[ $? -eq 3 ] && grep -q "output differs" out || fail "the command that shows it again: $again: $(cat out err)"
 "$program" run relu/512x256 --backend b=honest@"$libraries/libdouble_lazy.so" --backends b --quick --quiet --db w.db >out 2>err
 works show --db w.db --explain relu@b
 holds out "- status: INVALID"
