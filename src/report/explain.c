@@ -244,7 +244,7 @@ static void add_labels(const tm_explained *explained, tm_text *into)
         const char *meaning = tm_label_meaning(label);
         tm_text_add(into, "- ");
         tm_markdown_add(into, label);
-        tm_text_format(into, ": %s\n", meaning ? meaning : "said by the backend of itself");
+        tm_text_format(into, ": %s\n", meaning ? meaning : "added by the backend; what it means, only that knows");
         at += length + (at[length] == ',');
     }
 }

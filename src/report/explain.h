@@ -30,7 +30,7 @@ typedef struct tm_explained {
 /* Markdown. */
 void tm_report_explain(const tm_explained *explained, tm_text *into);
 
-/* What a label says, in a sentence; NULL for one that only its backend knows. */
+/* What a label says, the run's or an adapter's, in a sentence; NULL for one that only its backend knows. */
 const char *tm_label_meaning(const char *label);
 
 #endif

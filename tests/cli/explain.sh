@@ -20,6 +20,19 @@ holds out "- native:cpu+isa=portable against native:cpu: "
 holds out "    tensormark run relu/1000/f32 --backends native:cpu --quick --seed "
 ! grep -qi 'nan\b' out || fail "nan in what is explained"
 
+# What a backend adds is explained where it is known, and shown as it is where not.
+cp r.db l.db
+python3 - <<'END'
+import sqlite3
+db = sqlite3.connect("l.db")
+db.execute("UPDATE cell SET labels = 'QUICK,ALSO=indices,OPERATORS=6,NEW=<word>'")
+db.commit()
+END
+works show --db l.db --explain relu/1000@native:cpu
+holds out "- ALSO=indices: the backend cannot sort without making the indices as well"
+holds out "- OPERATORS=6: of so many of the backend's operators the op is put together"
+holds out "- NEW=\\<word>: added by the backend; what it means, only that knows"
+
 # What the run was told is told again, and measures the same.
 TENSORMARK_COOLDOWN=0.1 works run relu/1000 --backends native --threads 1 --isa portable --torch "$scratch/no such" --quick --quiet --db t.db
 works show --db t.db --explain relu@native
