@@ -174,6 +174,19 @@ static void visit_seat(case_rounds *rounds, tm_seat *seat, int32_t round, round_
     if (canary_says_disturbed(run)) *disturbed = true;
 }
 
+/* A worker that is lost in a visit is replaced by one that takes it, until the cell has lost too many: no incarnation
+ * is without a visit where a case has one round. */
+static void visit_whoever_is_lost(case_rounds *rounds, tm_seat *seat, int32_t round, round_result *result,
+                                  bool *disturbed)
+{
+    const tm_cell *cell = tm_run_cell(rounds->run, rounds->position, seat->backend);
+    int32_t losses;
+    do {
+        losses = cell->losses;
+        visit_seat(rounds, seat, round, result, disturbed);
+    } while (!result->taken && !cell->final && cell->losses > losses);
+}
+
 static tm_status store_visit(case_rounds *rounds, const tm_seat *seat, int32_t round, int32_t attempt, bool kept,
                              tm_error *error)
 {
@@ -255,7 +268,7 @@ static tm_status one_round(case_rounds *rounds, int32_t place, int32_t round, in
     bool disturbed = false;
     for (int32_t i = 0; i < backends; i++) rounds->results[i].taken = false;
     for (int32_t i = 0; i < backends; i++) {
-        visit_seat(rounds, seat_of(run, place, order[i]), round, &rounds->results[order[i]], &disturbed);
+        visit_whoever_is_lost(rounds, seat_of(run, place, order[i]), round, &rounds->results[order[i]], &disturbed);
     }
     run->rounds_run++;
     const bool moved = !disturbed && have_moved(rounds);
