@@ -230,7 +230,7 @@ tm_status tm_run_conclude(tm_run *run, bool complete, tm_error *error)
         status = tm_run_measure_limits(run, 2.0, error);
         if (status == TM_OK) status = refresh_all(run, &too_fast, error);
     }
-    for (int64_t c = 0; c < cases && status == TM_OK; c++) (void)find_too_fast(run, c, true);
+    for (int64_t c = 0; c < cases && status == TM_OK && complete; c++) (void)find_too_fast(run, c, true);
     if (status == TM_OK && complete) status = tm_run_give_verdicts(run, error);
     for (int64_t c = 0; c < cases && status == TM_OK; c++) status = tm_run_store_case(run, c, error);
     return status;
