@@ -4,10 +4,10 @@ timed in Python, in alternation: Python, the program, Python again is one look.
 
 against_python.py PROGRAM [--frameworks torch,mlx] [--filter REGEX] [--looks N] [--require SHARE]
 
-Cases that take Python under 50 us are left out: there a call of Python itself is part of the time. A machine whose memory
-changes its speed by a factor in the course of minutes agrees with nothing, not even with itself; so a case that is off at
-first sight gets up to N looks, and the median of their ratios counts. Python's own spread stands beside it: the largest of
-its medians over the smallest. Python waits in one process per framework and runs nothing while the program measures.
+Cases that take Python under 50 us are left out: there a call of Python itself is part of the time. A virtual machine whose
+processors are moved changes its speed by a factor within seconds: with --placement, what was taken while they lay
+alike is compared. A case that is off at first sight gets up to N looks; all they gave counts. Python's own spread stands
+beside it: the largest of its looks' medians over the smallest. Python waits in one process per framework and runs nothing while the program measures.
 
 Exit 0; 1: below --require, or a case failed on one side only; 77: no framework that both can use.
 """
@@ -30,9 +30,10 @@ LEAST_NS = 50e3
 class Python:
     """A framework in a Python process that runs one case when asked and sleeps otherwise."""
 
-    def __init__(self, name, interpreter, threads):
+    def __init__(self, name, asked):
         self.name, self.backend = name, f"{name}:cpu"
-        self.process = subprocess.Popen([interpreter, HERE / "python_calls.py", name, str(threads)], stdin=subprocess.PIPE,
+        probe = [asked.placement] if asked.placement else []
+        self.process = subprocess.Popen([asked.python, HERE / "python_calls.py", name, str(asked.threads), *probe], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
         self.imported = json.loads(self.process.stdout.readline() or '{"missing": "Python ended"}')
 
@@ -61,6 +62,8 @@ def arguments():
     parser.add_argument("--threads", type=int, default=usable_cores(), help="of both (default: all cores)")
     parser.add_argument("--python", default=HERE.parents[1] / ".venv/bin/python3",
                         help="the interpreter that has the frameworks (default: that of .venv)")
+    parser.add_argument("--placement", default="", metavar="PROGRAM",
+                        help="core_to_core of the build: times are compared that were taken with the processors lying alike")
     parser.add_argument("--timeout", type=float, default=900, help="seconds for one run of the program (default 900)")
     return parser.parse_args()
 
@@ -72,7 +75,7 @@ def both_have(asked):
         print(f"no interpreter {asked.python}: ./peers.sh makes it", file=sys.stderr)
         return found
     for name in asked.frameworks.split(","):
-        python = Python(name, asked.python, asked.threads)
+        python = Python(name, asked)
         reason = python.imported.get("missing")
         if not reason:
             os.environ[f"TENSORMARK_{name.upper()}"] = os.path.dirname(python.imported["file"])
@@ -94,38 +97,73 @@ def run_program(asked, case, pythons, folder):
     out = folder / "run.json"
     subprocess.run([asked.program, "run", "ops", "--quick", "--quiet", "--backends", ",".join(p.backend for p in pythons),
                     "--filter", f"^{re.escape(case)}$", "--threads", str(asked.threads), "--db", folder / "runs.db",
-                    "--format", "json", "-o", out], stdin=subprocess.DEVNULL, timeout=asked.timeout, check=False)
-    cells = json.loads(out.read_text())["cells"]
+                    "--format", "json", "--samples", "-o", out], stdin=subprocess.DEVNULL, timeout=asked.timeout, check=False)
+    record = json.loads(out.read_text())
     out.unlink()
-    return {cell["backend"]: cell for cell in cells}
+    cells = {cell["backend"]: cell for cell in record["cells"]}
+    for cell in cells.values():
+        cell["visits"] = [[s["core_to_core_ns"] or 0, statistics.median(s["ns"])] for s in record["samples"]
+                          if s["backend"] == cell["backend"]]
+    return cells
+
+
+def alike(a_ns, b_ns):
+    """Of one placement of the processors: src/measure/placement.h."""
+    return a_ns <= 0 or b_ns <= 0 or max(a_ns, b_ns) <= 2 * min(a_ns, b_ns)
+
+
+def at(place_ns, timed):
+    """The times of [placement, time] pairs that were taken there."""
+    return [ns for place, ns in timed if alike(place, place_ns)]
 
 
 class Result:
-    """What the looks at one case on one framework gave: times in ns."""
+    """What the looks at one case on one framework gave: [placement, ns] of our visits and of Python's bursts, a list a look."""
+
+    LEAST = 3  # times on both sides, for their medians to be compared
 
     def __init__(self, case, framework):
         self.case, self.framework = case, framework
-        self.ours, self.pairs, self.failed = [], [], ""
+        self.ours, self.python, self.failed, self.looks = [], [], "", 0
 
     def add(self, cell, before, after):
         fails = [answer["failed"] for answer in (before, after) if "failed" in answer]
+        self.looks += 1
         if cell["status"] == "OK" and not fails:
-            self.ours.append(cell["time_ns"]["median"])
-            self.pairs.append((before["ns"], after["ns"]))
+            self.ours += cell["visits"]
+            self.python += [before["bursts"], after["bursts"]]
         elif cell["status"] == "UNSUPPORTED" and fails:
             self.failed = f"both refuse it: {fails[0]}"
         else:
             self.failed = f"FAILED: {cell['status']} {cell['reason']}; Python: {fails[0] if fails else 'runs it'}"
 
+    def bursts(self):
+        return [burst for of_look in self.python for burst in of_look]
+
+    def place(self):
+        """The placement that both were seen in most often; 0, which is all, if there is none."""
+        best, most = 0, self.LEAST - 1
+        for candidate, _ in self.ours:
+            common = min(len(at(candidate, self.ours)), len(at(candidate, self.bursts())))
+            if candidate > 0 and common > most:
+                best, most = candidate, common
+        return best
+
+    def medians(self):
+        place = self.place()
+        return statistics.median(at(place, self.ours)), statistics.median(at(place, self.bursts()))
+
     def ratio(self):
-        return statistics.median(t / math.sqrt(a * b) for t, (a, b) in zip(self.ours, self.pairs))
+        ours, python = self.medians()
+        return ours / python
 
     def spread(self):
-        medians = [m for pair in self.pairs for m in pair]
-        return max(medians) / min(medians)
+        place = self.place()
+        of_looks = [statistics.median(at(place, bursts)) for bursts in self.python if at(place, bursts)]
+        return max(of_looks) / min(of_looks)
 
     def short(self):
-        return not self.failed and statistics.median(m for pair in self.pairs for m in pair) < LEAST_NS
+        return not self.failed and self.medians()[1] < LEAST_NS
 
     def within(self, percent):
         return abs(math.log(self.ratio())) <= math.log1p(percent / 100)
@@ -156,10 +194,10 @@ def row(result, asked):
     start = f"{result.framework:6} {result.case:66}"
     if result.failed:
         return f"{start} {result.failed}"
-    python = statistics.median(m for pair in result.pairs for m in pair)
+    ours, python = result.medians()
     verdict = "under 50 us" if result.short() else "" if result.within(asked.within) else "OFF"
-    return (f"{start} {statistics.median(result.ours) / 1e6:10.4f} {python / 1e6:10.4f} {result.ratio():7.3f} "
-            f"{result.spread():8.2f} {len(result.pairs):5d}  {verdict}").rstrip()
+    return (f"{start} {ours / 1e6:10.4f} {python / 1e6:10.4f} {result.ratio():7.3f} {result.spread():8.2f} "
+            f"{result.place():6.0f} {result.looks:5d}  {verdict}").rstrip()
 
 
 def summary(results, name, asked):
@@ -171,10 +209,10 @@ def summary(results, name, asked):
         print(f"{name}: no case over 50 us")
         return not broken
     good = sum(r.within(asked.within) for r in counted)
-    alike = sum(max(r.pairs[0]) / min(r.pairs[0]) <= 1 + asked.within / 100 for r in counted)
+    steady = sum(r.spread() <= 1 + asked.within / 100 for r in counted)
     worst = max(counted, key=lambda r: abs(math.log(r.ratio())))
     print(f"{name}: {good} of {len(counted)} cases within {asked.within:g} % ({100 * good / len(counted):.1f} %); worst "
-          f"{worst.ratio():.3f}, {worst.case}; Python agreed with itself at first sight in {alike}; {len(broken)} failed")
+          f"{worst.ratio():.3f}, {worst.case}; Python's looks agreed with each other in {steady}; {len(broken)} failed")
     return not broken and good >= asked.require * len(counted)
 
 
@@ -188,7 +226,8 @@ def main():
     if not pythons:
         print("skipped: no framework that both Python and the program can use")
         return 77
-    print(f"{'':6} {'case':66} {'ours, ms':>10} {'Python, ms':>10} {'ratio':>7} {'Python':>8} {'looks':>5}")
+    print(f"{'':6} {'case':66} {'ours, ms':>10} {'Python, ms':>10} {'ratio':>7} {'Python':>8} {'ns':>6} "
+          f"{'looks':>5}")
     results = []
     with tempfile.TemporaryDirectory() as folder:
         for case in cases:

@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
 """The line of Python that a user writes for a case, on inputs like the suite's, and how long it takes.
 
-python_calls.py FRAMEWORK THREADS      reads case ids, one a line; answers each with one line of JSON; nothing runs in between
-FRAMEWORK is torch or mlx, on the CPU. THREADS is 0 for the framework's own choice. The first line, before any case, says
+python_calls.py FRAMEWORK THREADS [PLACEMENT]      reads case ids, one a line; answers each with one line of JSON; nothing
+runs in between. FRAMEWORK is torch or mlx, on the CPU. THREADS is 0 for the framework's own choice. PLACEMENT is the program
+core_to_core of the build. The first line, before any case, says
 what was imported: {"version", "file", "threads"}.
 """
 import json
 import math
 import statistics
+import subprocess
 import sys
 import time
 import zlib
 
-WARM_CALLS, LEAST_CALLS, LEAST_SECONDS = 2, 3, 0.5
+WARM_CALLS, LEAST_CALLS, LEAST_SECONDS, BURST_NS = 2, 4, 0.6, 60e6
 
 
 def read_case(text):
@@ -177,23 +179,35 @@ def mlx_framework(threads):
     return {"version": mx.__version__, "file": mx.__file__, "threads": threads}, make, mx.clear_cache
 
 
-def median_ns(call):
-    """Each result is dropped within the time of its call, as a loop does that keeps none."""
+def placement(probe):
+    """The time of a cache line between the processors, which tells where a virtual machine's lie; 0: not known."""
+    return float(subprocess.run(probe, capture_output=True, text=True, check=True).stdout) if probe else 0
+
+
+def bursts_ns(call, probe):
+    """[placement, median] of each burst of calls. Each result is dropped within the time of its call, as a loop does that
+    keeps none."""
     for _ in range(WARM_CALLS):
         call()
-    times, clock = [], time.perf_counter_ns
-    end = clock() + int(LEAST_SECONDS * 1e9)
-    while len(times) < LEAST_CALLS or clock() < end:
-        start = clock()
-        call()
-        times.append(clock() - start)
-    return statistics.median(times)
+    bursts, calls, clock = [], 0, time.perf_counter_ns
+    end, before = clock() + int(LEAST_SECONDS * 1e9), placement(probe)
+    while calls < LEAST_CALLS or clock() < end:
+        times, burst_end = [], clock() + BURST_NS
+        while not times or clock() < burst_end:
+            start = clock()
+            call()
+            times.append(clock() - start)
+        after = placement(probe)
+        bursts.append([(before * after) ** 0.5, statistics.median(times)])
+        calls, before = calls + len(times), after
+    return bursts
 
 
 def main():
     frameworks = {"torch": torch_framework, "mlx": mlx_framework}
     try:
         import numpy  # noqa: F401  the inputs are made with it
+        probe = [sys.argv[3], sys.argv[2]] if len(sys.argv) > 3 else None
         imported, make, free = frameworks[sys.argv[1]](int(sys.argv[2]))
     except ImportError as error:
         print(json.dumps({"missing": f"{type(error).__name__}: {error}"}), flush=True)
@@ -201,7 +215,7 @@ def main():
     print(json.dumps(imported), flush=True)
     for line in iter(sys.stdin.readline, ""):
         try:
-            answer = {"ns": median_ns(make(line.strip()))}
+            answer = {"bursts": bursts_ns(make(line.strip()), probe)}
         except (RuntimeError, TypeError, ValueError, KeyError, NotImplementedError) as error:
             answer = {"failed": f"{type(error).__name__}: {error}".splitlines()[0]}
         free()
