@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool reserve(tm_text *text, size_t extra)
+bool tm_text_reserve(tm_text *text, size_t extra)
 {
     if (text->failed) return false;
     if (text->length + extra + 1 <= text->capacity) return true;
@@ -26,7 +26,7 @@ static bool reserve(tm_text *text, size_t extra)
 
 void tm_text_add_bytes(tm_text *text, const void *bytes, size_t count)
 {
-    if (!reserve(text, count)) return;
+    if (!tm_text_reserve(text, count)) return;
     if (count) memcpy(text->data + text->length, bytes, count);
     text->length += count;
     text->data[text->length] = '\0';
@@ -44,7 +44,7 @@ void tm_text_format(tm_text *text, const char *format, ...)
     va_copy(again, arguments);
     const int length = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);
-    if (length >= 0 && reserve(text, (size_t)length)) {
+    if (length >= 0 && tm_text_reserve(text, (size_t)length)) {
         vsnprintf(text->data + text->length, (size_t)length + 1, format, again);
         text->length += (size_t)length;
     }

@@ -19,6 +19,9 @@ void tm_text_add_bytes(tm_text *text, const void *bytes, size_t count);
 void tm_text_format(tm_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void tm_text_free(tm_text *text);
 
+/* Makes room behind `length` for `extra` bytes and the zero; false, and `failed` set, without memory. */
+bool tm_text_reserve(tm_text *text, size_t extra);
+
 /* Whole-string parses: false unless all of `string` is one number in range. No locale, no leading spaces. */
 bool tm_parse_i64(const char *string, int64_t *into);
 bool tm_parse_u64(const char *string, uint64_t *into);

@@ -1,0 +1,264 @@
+/* Encoding: added tokens are cut out of the text, what is between them is normalised, added tokens are cut out of that,
+ * the rest is split and cut into ids; then truncated, framed and padded. */
+#include "model/tokenizer/tokenizer_parts.h"
+
+#include "model/tokenizer/utf8.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct tm_tokens_scratch {
+    const tm_token_model *model; /* that `cut` belongs to */
+    tm_cut_scratch *cut;
+    tm_text repaired, normal;
+    tm_normalizer_scratch normalizer;
+    tm_pre_tokenizer_scratch pre_tokenizer;
+    tm_found_list found;
+    tm_pieces raw, pieces;
+    tm_ids texts[2];
+    tm_ids ids, type_ids;
+    tm_text attention, special;
+};
+
+void tm_tokens_free(tm_tokens *tokens)
+{
+    tm_tokens_scratch *const scratch = tokens->scratch;
+    *tokens = (tm_tokens){0};
+    if (!scratch) return;
+    tm_cut_scratch_free(scratch->cut);
+    tm_text_free(&scratch->repaired);
+    tm_text_free(&scratch->normal);
+    tm_normalizer_scratch_free(&scratch->normalizer);
+    tm_pre_tokenizer_scratch_free(&scratch->pre_tokenizer);
+    free(scratch->found.items);
+    tm_pieces_free(&scratch->raw);
+    tm_pieces_free(&scratch->pieces);
+    tm_ids_free(&scratch->texts[0]);
+    tm_ids_free(&scratch->texts[1]);
+    tm_ids_free(&scratch->ids);
+    tm_ids_free(&scratch->type_ids);
+    tm_text_free(&scratch->attention);
+    tm_text_free(&scratch->special);
+    free(scratch);
+}
+
+static tm_status get_scratch(const tm_tokenizer *tokenizer, tm_tokens *tokens, tm_error *error)
+{
+    if (!tokens->scratch) tokens->scratch = calloc(1, sizeof *tokens->scratch);
+    tm_tokens_scratch *const scratch = tokens->scratch;
+    if (scratch && scratch->model != tokenizer->model) {
+        tm_cut_scratch_free(scratch->cut);
+        scratch->cut = tm_cut_scratch_make(tokenizer->model);
+        scratch->model = scratch->cut ? tokenizer->model : NULL;
+    }
+    return scratch && scratch->cut ? TM_OK : tm_fail_memory(error, "tokens");
+}
+
+/* How many bytes of the normalised text come from its first character. */
+static tm_status first_length(const tm_tokenizer *tokenizer, tm_tokens_scratch *scratch, const char *text,
+                              size_t *length, tm_error *error)
+{
+    size_t size;
+    tm_utf8_get(text, &size);
+    const size_t start = scratch->normal.length;
+    const tm_status status =
+        tm_normalize(tokenizer->normalizer, &scratch->normalizer, text, size, &scratch->normal, error);
+    *length = scratch->normal.length - start;
+    scratch->normal.length = start;
+    return status;
+}
+
+/* Normalises one piece of `text` and cuts added tokens out of it. */
+static tm_status normalize_piece(const tm_tokenizer *tokenizer, tm_tokens_scratch *scratch, const char *text,
+                                 const tm_piece *piece, tm_error *error)
+{
+    const size_t start = scratch->normal.length;
+    size_t first = 0;
+    tm_status status = TM_OK;
+    if (piece->token == TM_PIECE_FIRST) {
+        status = first_length(tokenizer, scratch, text + piece->begin, &first, error);
+    }
+    if (status == TM_OK) {
+        status = tm_normalize(tokenizer->normalizer, &scratch->normalizer, text + piece->begin,
+                              piece->end - piece->begin, &scratch->normal, error);
+    }
+    if (status != TM_OK) return status;
+    if (scratch->normal.length > TM_LONGEST_WORK) {
+        return tm_fail(error, TM_INVALID_ARGUMENT, "normalised, the text is longer than %d bytes", TM_LONGEST_WORK);
+    }
+    return tm_added_tokens_split(&tokenizer->added, true, scratch->normal.data, start, scratch->normal.length - start,
+                                 first > 0 ? start + first : 0, &scratch->found, &scratch->pieces)
+               ? TM_OK
+               : tm_fail_memory(error, "the text to tokenize");
+}
+
+/* From text to pieces that the model can cut; `*text` becomes what they are ranges of. */
+static tm_status split_text(const tm_tokenizer *tokenizer, tm_tokens_scratch *scratch, const char **text, size_t bytes,
+                            tm_error *error)
+{
+    const size_t first = tm_pre_tokenizer_asks_first(tokenizer->pre_tokenizer);
+    tm_pieces *const raw = &scratch->raw, *const pieces = &scratch->pieces;
+    raw->count = pieces->count = scratch->normal.length = 0;
+    if (!tm_added_tokens_split(&tokenizer->added, false, *text, 0, bytes, first, &scratch->found, raw)) {
+        return tm_fail_memory(error, "the text to tokenize");
+    }
+    const bool plain = !tokenizer->normalizer && !tokenizer->added.finders[true];
+    if (plain) {
+        const tm_pieces swapped = *raw;
+        *raw = *pieces;
+        *pieces = swapped;
+        return tm_pre_tokenize(tokenizer->pre_tokenizer, &scratch->pre_tokenizer, text, pieces, error);
+    }
+    tm_status status = TM_OK;
+    for (size_t i = 0; i < raw->count && status == TM_OK; i++) {
+        if (tm_piece_is_token(&raw->items[i]))
+            tm_pieces_push(pieces, raw->items[i]);
+        else
+            status = normalize_piece(tokenizer, scratch, *text, &raw->items[i], error);
+    }
+    *text = scratch->normal.data;
+    if (status == TM_OK) {
+        status = tm_pre_tokenize(tokenizer->pre_tokenizer, &scratch->pre_tokenizer, text, pieces, error);
+    }
+    return status;
+}
+
+/* The ids of one text. Of a text that is cut on the right, no more pieces than give `enough` ids. */
+static tm_status encode_text(const tm_tokenizer *tokenizer, tm_tokens_scratch *scratch, const char *text, size_t bytes,
+                             size_t enough, tm_ids *ids, tm_error *error)
+{
+    ids->count = 0;
+    if (bytes > TM_LONGEST_TEXT) {
+        return tm_fail(error, TM_INVALID_ARGUMENT, "the text has %zu bytes, more than %d", bytes, TM_LONGEST_TEXT);
+    }
+    if (tm_utf8_valid(text, bytes) < bytes) {
+        scratch->repaired.length = 0;
+        tm_utf8_add_repaired(&scratch->repaired, text, bytes);
+        if (scratch->repaired.failed) return tm_fail_memory(error, "the text to tokenize");
+        text = scratch->repaired.data;
+        bytes = scratch->repaired.length;
+    }
+    tm_status status = split_text(tokenizer, scratch, &text, bytes, error);
+    for (size_t i = 0; i < scratch->pieces.count && status == TM_OK; i++) {
+        const tm_piece *const piece = &scratch->pieces.items[i];
+        if (tm_piece_is_token(piece)) {
+            if (!tm_ids_add(ids, piece->token)) status = tm_fail_memory(error, "tokens");
+            continue;
+        }
+        status = tm_token_model_cut(tokenizer->model, scratch->cut, text + piece->begin, piece->end - piece->begin, ids,
+                                    error);
+        if (ids->count >= enough) break;
+    }
+    return status;
+}
+
+static bool put(tm_tokens_scratch *scratch, uint32_t id, uint32_t type_id, bool attention, bool special)
+{
+    const char seen = attention, put_in = special;
+    tm_text_add_bytes(&scratch->attention, &seen, 1);
+    tm_text_add_bytes(&scratch->special, &put_in, 1);
+    return tm_ids_add(&scratch->ids, id) && tm_ids_add(&scratch->type_ids, type_id);
+}
+
+/* The `count` ids of a text that remain. */
+static bool put_text(tm_tokens_scratch *scratch, const tm_ids *ids, size_t count, bool from_left, uint32_t type_id)
+{
+    const size_t begin = from_left ? ids->count - count : 0;
+    bool good = true;
+    for (size_t i = 0; i < count && good; i++) good = put(scratch, ids->data[begin + i], type_id, true, false);
+    return good;
+}
+
+/* Puts the tokens in their order. */
+static bool put_all(const tm_tokenizer *tokenizer, tm_tokens_scratch *scratch, const size_t counts[2], bool pair,
+                    bool bare, bool from_left)
+{
+    static const tm_frame_piece plain[] = {{TM_FRAME_FIRST, 0, 0}, {TM_FRAME_SECOND, 0, 1}};
+    const tm_post_processor *const rules = &tokenizer->post_processor;
+    const tm_frame *const frame = pair ? &rules->two : &rules->one;
+    const tm_frame_piece *const pieces = frame->count > 0 ? frame->pieces : plain;
+    const size_t count = frame->count > 0 ? frame->count : 1u + pair;
+    bool good = true;
+    for (size_t i = 0; i < count && good; i++) {
+        const uint32_t type_id = rules->flat ? 0 : pieces[i].type_id;
+        const int which = pieces[i].kind == TM_FRAME_SECOND;
+        if (pieces[i].kind != TM_FRAME_TOKEN)
+            good = put_text(scratch, &scratch->texts[which], counts[which], from_left, type_id);
+        else if (!bare)
+            good = put(scratch, pieces[i].id, type_id, true, true);
+    }
+    return good;
+}
+
+/* Padding on the left moves what is there, so it is put first and the rest behind it. */
+static bool pad(const tm_padding *padding, tm_tokens_scratch *scratch)
+{
+    const size_t count = scratch->ids.count, length = tm_padded_length(padding, count), more = length - count;
+    bool good = true;
+    for (size_t i = 0; i < more && good; i++) good = put(scratch, padding->id, padding->type_id, false, true);
+    if (!good || !padding->on_left || more == 0) return good;
+    for (size_t i = length; i-- > 0;) {
+        const bool padded = i < more;
+        scratch->ids.data[i] = padded ? padding->id : scratch->ids.data[i - more];
+        scratch->type_ids.data[i] = padded ? padding->type_id : scratch->type_ids.data[i - more];
+        scratch->attention.data[i] = padded ? 0 : scratch->attention.data[i - more];
+        scratch->special.data[i] = padded ? 1 : scratch->special.data[i - more];
+    }
+    return true;
+}
+
+/* What is wanted of this call's length. */
+static tm_truncation truncation_of(const tm_tokenizer *tokenizer, const tm_encode_options *options)
+{
+    if (options->max_length > 0) {
+        const size_t most = options->max_length < UINT32_MAX ? options->max_length : UINT32_MAX;
+        return (tm_truncation){.wanted = true, .from_left = options->from_left, .max_length = (uint32_t)most};
+    }
+    return options->as_file_says ? tokenizer->limits.truncation : (tm_truncation){0};
+}
+
+static tm_status truncate_texts(const tm_tokenizer *tokenizer, const tm_truncation *truncation, bool pair, bool bare,
+                                size_t counts[2], tm_error *error)
+{
+    const tm_frame *const frame = pair ? &tokenizer->post_processor.two : &tokenizer->post_processor.one;
+    const size_t framing = bare ? 0 : tm_frame_tokens(frame);
+    if (!truncation->wanted) return TM_OK;
+    if (truncation->max_length < framing) {
+        return tm_fail(error, TM_INVALID_ARGUMENT, "a length of %u leaves no room for %zu special tokens",
+                       truncation->max_length, framing);
+    }
+    return tm_truncate(truncation, truncation->max_length - framing, pair, &counts[0], &counts[1], error);
+}
+
+tm_status tm_tokenizer_encode(const tm_tokenizer *tokenizer, const char *text, size_t bytes, const char *second,
+                              size_t second_bytes, const tm_encode_options *options, tm_tokens *tokens, tm_error *error)
+{
+    tm_status status = get_scratch(tokenizer, tokens, error);
+    if (status != TM_OK) return status;
+    tm_tokens_scratch *const scratch = tokens->scratch;
+    const bool pair = second != NULL;
+    const tm_truncation truncation = truncation_of(tokenizer, options);
+    const bool early = truncation.wanted && !truncation.from_left && truncation.max_length > 0;
+    const size_t enough = early ? truncation.max_length : SIZE_MAX;
+    const size_t enough_first = truncation.strategy == TM_CUT_ONLY_SECOND ? SIZE_MAX : enough;
+    scratch->texts[1].count = 0;
+    status = encode_text(tokenizer, scratch, text, bytes, enough_first, &scratch->texts[0], error);
+    if (status == TM_OK && pair) {
+        status = encode_text(tokenizer, scratch, second, second_bytes, enough, &scratch->texts[1], error);
+    }
+    size_t counts[2] = {scratch->texts[0].count, scratch->texts[1].count};
+    if (status == TM_OK) status = truncate_texts(tokenizer, &truncation, pair, options->bare, counts, error);
+    if (status != TM_OK) return status;
+    scratch->ids.count = scratch->type_ids.count = scratch->attention.length = scratch->special.length = 0;
+    bool good = put_all(tokenizer, scratch, counts, pair, options->bare, truncation.from_left);
+    if (options->as_file_says && tokenizer->limits.padding.wanted) {
+        good = good && pad(&tokenizer->limits.padding, scratch);
+    }
+    if (!good || scratch->attention.failed || scratch->special.failed) return tm_fail_memory(error, "tokens");
+    tokens->ids = scratch->ids.data;
+    tokens->type_ids = scratch->type_ids.data;
+    tokens->attention = (const uint8_t *)scratch->attention.data;
+    tokens->special = (const uint8_t *)scratch->special.data;
+    tokens->count = scratch->ids.count;
+    return TM_OK;
+}
