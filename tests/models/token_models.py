@@ -48,7 +48,7 @@ def made_texts(rng, known, count):
             elif kind == 3:
                 text = text[:at] + rng.choice(["<unk>", "##", "</w>", "▁", "<0x41>", "\u0301"]) + text[at:]
             elif kind == 4:
-                text = text[:at] + rng.choice("^aé") * rng.randrange(1, 80) + text[at:]
+                text = text[:at] + rng.choice("^aé日") * rng.choice([rng.randrange(80), rng.randrange(900)]) + text[at:]
             else:
                 text = text * rng.randrange(1, 9)
         texts.append(text)
@@ -124,6 +124,8 @@ def drawn_unigram(rng, letters):
 def drawn_wordpiece(rng, letters):
     prefix = rng.choice(["##", "", "a", "é", "@@@"])
     tokens = [rng.choice(["", prefix]) + drawn_token(rng, letters) for _ in range(rng.randrange(60))] + ["[UNK]"] * rng.randrange(2)
+    if rng.random() < 0.3:
+        tokens += [prefix + rng.choice(letters) * rng.randrange(250, 400) + end for end in ["", "x"]]
     return {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": prefix,
             "max_input_chars_per_word": rng.choice([0, 3, 100, 100000]), "vocab": {token: i for i, token in enumerate(tokens)}}
 

@@ -4,24 +4,15 @@
  * One pass from left to right: the automaton (Aho and Corasick) of all tokens names, at each position, the tokens that
  * end there, the longest first, and the best of them by the sum up to its start is kept. Sums are added up in that
  * order, and of equal ones the longest token's stays. */
+#include "model/tokenizer/automaton.h"
 #include "model/tokenizer/model_kind.h"
-#include "model/tokenizer/trie.h"
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The most tokens that may end at one place: each is looked at wherever they do. */
-enum { MOST_ENDINGS = 256 };
 static const double unknown_penalty = 10;
-
-/* Of a node, beside its cell. */
-typedef struct suffixes {
-    uint32_t node;  /* its longest proper suffix that is a node too */
-    uint32_t token; /* its longest proper suffix at which a token ends; TM_NO_NODE: none */
-} suffixes;
 
 typedef struct piece {
     double score;
@@ -30,8 +21,8 @@ typedef struct piece {
 
 typedef struct unigram {
     tm_trie trie;
-    suffixes *suffix; /* by node, the root's at the end */
-    piece *piece;     /* by id */
+    tm_automaton automaton;
+    piece *piece; /* by id */
     double unknown_score;
     uint32_t unknown; /* TM_NO_ID: none */
     bool byte_fallback;
@@ -49,7 +40,7 @@ static void free_unigram(void *own)
 {
     unigram *const uni = own;
     tm_trie_free(&uni->trie);
-    free(uni->suffix);
+    tm_automaton_free(&uni->automaton);
     free(uni->piece);
     free(uni);
 }
@@ -100,92 +91,6 @@ static tm_status read_unknown(tm_token_model *model, const json_t *id, tm_error 
     return TM_OK;
 }
 
-/* All nodes, those near the root first. `depth` is scratch of a number a cell, `end` of one a depth; both are zero. */
-static void order_nodes(const tm_token_model *model, uint32_t *depth, uint32_t *end, uint32_t *order)
-{
-    const unigram *const uni = model->own;
-    for (uint32_t id = 0; id < model->vocabulary.end; id++) {
-        const char *const text = tm_vocabulary_text(&model->vocabulary, id);
-        uint32_t node = tm_trie_root(&uni->trie);
-        for (uint32_t i = 0; i < uni->piece[id].bytes; i++) {
-            node = tm_trie_child(&uni->trie, node, (unsigned char)text[i]);
-            depth[node] = i + 1;
-        }
-    }
-    for (uint32_t node = 0; node < uni->trie.cells; node++) {
-        if (depth[node] > 0) end[depth[node] + 1]++;
-    }
-    for (uint32_t i = 1; i <= TM_LONGEST_TOKEN; i++) end[i + 1] += end[i];
-    for (uint32_t node = 0; node < uni->trie.cells; node++) {
-        if (depth[node] > 0) order[end[depth[node]]++] = node;
-    }
-}
-
-/* Where the automaton goes with one more byte. */
-static uint32_t step(const unigram *uni, uint32_t node, unsigned char byte)
-{
-    for (;;) {
-        const uint32_t child = tm_trie_child(&uni->trie, node, byte);
-        if (child != TM_NO_NODE) return child;
-        if (node == tm_trie_root(&uni->trie)) return node;
-        node = uni->suffix[node].node;
-    }
-}
-
-/* The suffixes of a node, all above it being done. */
-static suffixes find_suffixes(const unigram *uni, uint32_t node)
-{
-    const tm_trie *const trie = &uni->trie;
-    const uint32_t root = tm_trie_root(trie), parent = (uint32_t)trie->cell[node];
-    if (parent == root) return (suffixes){root, TM_NO_NODE};
-    const uint32_t longest = step(uni, uni->suffix[parent].node, (unsigned char)(trie->cell[node] >> 32));
-    if (longest == root || tm_trie_token(trie, longest) != TM_TRIE_NONE) {
-        return (suffixes){longest, longest == root ? TM_NO_NODE : longest};
-    }
-    return (suffixes){longest, uni->suffix[longest].token};
-}
-
-static tm_status link_nodes(tm_token_model *model, uint32_t *endings, const uint32_t *order, tm_error *error)
-{
-    unigram *const uni = model->own;
-    uni->suffix[tm_trie_root(&uni->trie)] = (suffixes){tm_trie_root(&uni->trie), TM_NO_NODE};
-    for (uint32_t i = 0; i < uni->trie.nodes; i++) {
-        const uint32_t node = order[i], token = tm_trie_token(&uni->trie, node);
-        uni->suffix[node] = find_suffixes(uni, node);
-        const uint32_t below = uni->suffix[node].token;
-        endings[node] = (token != TM_TRIE_NONE) + (below != TM_NO_NODE ? endings[below] : 0);
-        if (endings[node] > MOST_ENDINGS) {
-            char what[96];
-            snprintf(what, sizeof what, "more than %d tokens are the end of it", MOST_ENDINGS);
-            return tm_fail_token(error, model->file, tm_vocabulary_text(&model->vocabulary, token),
-                                 uni->piece[token].bytes, what);
-        }
-    }
-    return TM_OK;
-}
-
-static tm_status make_automaton(tm_token_model *model, tm_error *error)
-{
-    unigram *const uni = model->own;
-    const tm_status status = tm_trie_make(&uni->trie, &model->vocabulary, model->file, error);
-    if (status != TM_OK) return status;
-    uint32_t *const depth = calloc(uni->trie.cells, sizeof *depth);
-    uint32_t *const end = calloc(TM_LONGEST_TOKEN + 2, sizeof *end);
-    uint32_t *const order = malloc(((size_t)uni->trie.nodes + 1) * sizeof *order);
-    uni->suffix = malloc(((size_t)uni->trie.cells + 1) * sizeof *uni->suffix);
-    tm_status linked = TM_OUT_OF_MEMORY;
-    if (depth && end && order && uni->suffix) {
-        order_nodes(model, depth, end, order);
-        linked = link_nodes(model, depth, order, error);
-    } else {
-        tm_fail_memory(error, model->file);
-    }
-    free(depth);
-    free(end);
-    free(order);
-    return linked;
-}
-
 static tm_status read(tm_token_model *model, json_t *json, tm_error *error)
 {
     tm_status status = read_pieces(model, json_object_get(json, "vocab"), error);
@@ -194,7 +99,9 @@ static tm_status read(tm_token_model *model, json_t *json, tm_error *error)
     status = read_unknown(model, json_object_get(json, "unk_id"), error);
     if (status == TM_OK) status = tm_member_bool(json, "byte_fallback", model->file, &uni->byte_fallback, error);
     tm_byte_tokens(&model->vocabulary, uni->byte_token);
-    return status == TM_OK ? make_automaton(model, error) : status;
+    if (status == TM_OK) status = tm_trie_make(&uni->trie, &model->vocabulary, model->file, error);
+    if (status != TM_OK) return status;
+    return tm_automaton_make(&uni->automaton, &uni->trie, &model->vocabulary, "", 0, model->file, error);
 }
 
 /* The best path that ends at `end`, with the character of `size` bytes before it and the automaton at `node`. */
@@ -204,11 +111,8 @@ static tm_status find_best(const tm_token_model *model, const char *text, size_t
     const unigram *const uni = model->own;
     path best = {0};
     bool single = false;
-    if (node == tm_trie_root(&uni->trie))
-        node = TM_NO_NODE;
-    else if (tm_trie_token(&uni->trie, node) == TM_TRIE_NONE)
-        node = uni->suffix[node].token;
-    for (; node != TM_NO_NODE; node = uni->suffix[node].token) {
+    const tm_automaton *const automaton = &uni->automaton;
+    for (node = tm_automaton_ending(automaton, node); node != TM_NO_NODE; node = automaton->suffix[node].token) {
         const uint32_t id = tm_trie_token(&uni->trie, node), bytes = uni->piece[id].bytes;
         const double score = uni->piece[id].score + paths[end - bytes].score;
         if (best.bytes == 0 || score > best.score) best = (path){score, id, bytes};
@@ -274,10 +178,10 @@ static tm_status cut_word(const tm_token_model *model, tm_cut_scratch *scratch, 
     path *const paths = tm_buffer_reserve(&scratch->paths, (bytes + 1) * sizeof *paths);
     if (!paths) return tm_fail_memory(error, "a word");
     paths[0] = (path){0};
-    uint32_t node = tm_trie_root(&uni->trie);
+    uint32_t node = uni->automaton.root;
     for (size_t at = 0; at < bytes;) {
         const size_t size = tm_character_bytes(text + at, bytes - at);
-        for (size_t i = 0; i < size; i++) node = step(uni, node, (unsigned char)text[at++]);
+        for (size_t i = 0; i < size; i++) node = tm_automaton_step(&uni->automaton, node, (unsigned char)text[at++]);
         const tm_status status = find_best(model, text, at, size, node, paths, error);
         if (status != TM_OK) return status;
     }

@@ -1,27 +1,44 @@
 /* WordPiece: from the left, always the longest token that fits; a word that cannot be cut whole is unknown as a whole.
  *
  * Tokens that go on inside a word begin with a prefix ("##"), so they hang below one node of the trie of all tokens:
- * the search for them starts there instead of at the root. */
+ * the search for them starts there instead of at the root. It costs as many steps as the trie is deep; in long words of
+ * a deep trie, an automaton finds the longest token at every place before. */
+#include "model/tokenizer/automaton.h"
 #include "model/tokenizer/model_kind.h"
-#include "model/tokenizer/trie.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { USUAL_MOST_CHARACTERS = 100 };
+enum { USUAL_MOST_CHARACTERS = 100, SHORT_BYTES = 256 };
 
 typedef struct wordpiece {
     tm_trie trie;
     uint32_t inside;  /* where tokens inside a word begin; TM_NO_NODE: there are none */
     uint32_t unknown; /* TM_NO_ID: not in the vocabulary */
+    uint32_t prefix_bytes;
     uint64_t most_characters;
+    tm_automaton long_words; /* without suffixes if words or tokens are short: then none are needed */
 } wordpiece;
+
+/* The longest token that begins at a place of a long word; no bytes: none does. */
+typedef struct beginning {
+    uint32_t id, bytes;
+} beginning;
 
 static void free_wordpiece(void *own)
 {
     wordpiece *const pieces = own;
+    tm_automaton_free(&pieces->long_words);
     tm_trie_free(&pieces->trie);
     free(pieces);
+}
+
+static bool has_long_tokens(const tm_vocabulary *vocabulary)
+{
+    for (uint32_t id = 0; id < vocabulary->end; id++) {
+        if (vocabulary->token[id].start != TM_NO_ID && vocabulary->token[id].bytes > SHORT_BYTES) return true;
+    }
+    return false;
 }
 
 /* All but the vocabulary, which is there already. */
@@ -33,10 +50,13 @@ static tm_status make(tm_token_model *model, const char *unknown, size_t unknown
     model->own = pieces;
     pieces->unknown = tm_vocabulary_find(&model->vocabulary, unknown, unknown_bytes);
     pieces->most_characters = most_characters;
+    pieces->prefix_bytes = (uint32_t)prefix_bytes;
     const tm_status status = tm_trie_make(&pieces->trie, &model->vocabulary, model->file, error);
     if (status != TM_OK) return status;
     pieces->inside = tm_trie_walk(&pieces->trie, tm_trie_root(&pieces->trie), prefix, prefix_bytes);
-    return TM_OK;
+    if (most_characters <= SHORT_BYTES || !has_long_tokens(&model->vocabulary)) return TM_OK;
+    return tm_automaton_make(&pieces->long_words, &pieces->trie, &model->vocabulary, prefix, prefix_bytes, model->file,
+                             error);
 }
 
 static tm_status read(tm_token_model *model, json_t *json, tm_error *error)
@@ -137,18 +157,56 @@ static tm_status add_unknown(const tm_token_model *model, const char *text, size
     return tm_ids_add(ids, pieces->unknown) ? TM_OK : tm_fail_memory(error, "ids");
 }
 
+/* The longest token inside the word at each of its places: that of the rightmost end. */
+static const beginning *find_beginnings(const tm_token_model *model, tm_cut_scratch *scratch, const char *text,
+                                        size_t bytes)
+{
+    const wordpiece *const pieces = model->own;
+    const tm_automaton *const automaton = &pieces->long_words;
+    beginning *const at = tm_buffer_reserve(&scratch->paths, bytes * sizeof *at);
+    if (!at) return NULL;
+    memset(at, 0, bytes * sizeof *at);
+    uint32_t node = automaton->root;
+    for (size_t end = 1; end <= bytes; end++) {
+        node = tm_automaton_step(automaton, node, (unsigned char)text[end - 1]);
+        uint32_t token = tm_automaton_ending(automaton, node);
+        for (; token != TM_NO_NODE; token = automaton->suffix[token].token) {
+            const uint32_t id = tm_trie_token(&pieces->trie, token);
+            const uint32_t length = model->vocabulary.token[id].bytes - pieces->prefix_bytes;
+            at[end - length] = (beginning){id, length};
+        }
+    }
+    return at;
+}
+
+/* The token that comes next in a word, which `*at` is moved behind; TM_TRIE_NONE: none fits. `beginnings` of a long
+ * word in a deep trie, else NULL. */
+static uint32_t next_token(const wordpiece *pieces, const beginning *beginnings, const char *text, size_t bytes,
+                           size_t *at)
+{
+    if (*at == 0) return longest(&pieces->trie, tm_trie_root(&pieces->trie), text, bytes, at);
+    if (pieces->inside == TM_NO_NODE) return TM_TRIE_NONE;
+    if (!beginnings) return longest(&pieces->trie, pieces->inside, text, bytes, at);
+    const beginning next = beginnings[*at];
+    *at += next.bytes;
+    return next.bytes > 0 ? next.id : TM_TRIE_NONE;
+}
+
 static tm_status cut(const tm_token_model *model, tm_cut_scratch *scratch, const char *text, size_t bytes, tm_ids *ids,
                      tm_error *error)
 {
-    (void)scratch;
     const wordpiece *const pieces = model->own;
+    const beginning *beginnings = NULL;
     const size_t before = ids->count;
     if (bytes > pieces->most_characters && characters(text, bytes) > pieces->most_characters) {
         return add_unknown(model, text, bytes, ids, error);
     }
-    uint32_t node = tm_trie_root(&pieces->trie);
-    for (size_t at = 0; at < bytes; node = pieces->inside) {
-        const uint32_t id = node == TM_NO_NODE ? TM_TRIE_NONE : longest(&pieces->trie, node, text, bytes, &at);
+    if (pieces->long_words.suffix && bytes > SHORT_BYTES) {
+        beginnings = find_beginnings(model, scratch, text, bytes);
+        if (!beginnings) return tm_fail_memory(error, "a long word");
+    }
+    for (size_t at = 0; at < bytes;) {
+        const uint32_t id = next_token(pieces, beginnings, text, bytes, &at);
         if (id == TM_TRIE_NONE) {
             ids->count = before;
             return add_unknown(model, text, bytes, ids, error);
