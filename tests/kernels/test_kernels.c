@@ -102,21 +102,35 @@ static void test_sum(const kernel_case *c)
     }
 }
 
+/* Numbers of rows around those that are treated together. */
+static const int64_t row_counts[] = {1, 3, 4, 8, 16, 17, 31, 50};
+
+/* Variants: any numbers; rounded down, so that many are equal; NaN in one row; nothing but -inf. */
+static void argmax_values(float *v, int64_t rows, int64_t n, int variant)
+{
+    for (int64_t i = 0; i < rows * n && variant % 4 >= 2; i++) v[i] = floorf(v[i]);
+    if (variant % 8 == 1) v[(variant * 7 + 1) % rows * n + n - 1] = NAN;
+    for (int64_t i = 0; i < rows * n && variant == 5; i++) v[i] = -INFINITY;
+}
+
 static void test_argmax(const kernel_case *c)
 {
-    for (size_t s = 1; s < COUNT(edge_sizes); s++) {
-        for (uint64_t variant = 0; variant < 40; variant++) {
-            const int64_t n = edge_sizes[s];
-            guarded x = guarded_values(n, variant % 2 ? NORMAL : SPECIAL, variant + 3);
-            float *v = x.data;
-            for (int64_t i = 0; i < n && variant % 4 >= 2; i++) v[i] = floorf(v[i]); /* many equal maxima */
-            if (variant % 8 == 1) v[n - 1] = NAN;
-            if (variant == 5)
-                for (int64_t i = 0; i < n; i++) v[i] = -INFINITY;
-            const int64_t want = KERNEL(tm_argmax_kernel, c->portable)(v, n);
-            check_error(c, fabs((double)(KERNEL(tm_argmax_kernel, c->tried)(v, n) - want)), 0.0, n, want);
+    for (size_t s = COUNT(row_counts); s < COUNT(edge_sizes) * COUNT(row_counts); s++) {
+        const int64_t n = edge_sizes[s / COUNT(row_counts)], rows = row_counts[s % COUNT(row_counts)];
+        guarded y = guarded_new((size_t)rows * sizeof(int64_t)), want = guarded_new((size_t)rows * sizeof(int64_t));
+        for (int variant = 0; variant < 16; variant++) {
+            guarded x = guarded_values(rows * n, variant % 2 ? NORMAL : SPECIAL, (uint64_t)variant + s);
+            argmax_values(x.data, rows, n, variant);
+            KERNEL(tm_argmax_kernel, c->portable)(x.data, want.data, rows, n);
+            KERNEL(tm_argmax_kernel, c->tried)(x.data, y.data, rows, n);
+            for (int64_t r = 0; r < rows; r++) {
+                const int64_t difference = ((int64_t *)y.data)[r] - ((int64_t *)want.data)[r];
+                check_error(c, fabs((double)difference), 0.0, n, r);
+            }
             guarded_free(&x);
         }
+        guarded_free(&y);
+        guarded_free(&want);
     }
 }
 
@@ -191,13 +205,14 @@ static void test_argmax_columns(const kernel_case *c)
 
 static void test_rows(const kernel_case *c)
 {
-    for (size_t s = 0; s < COUNT(edge_sizes) * 4 * VALUE_KINDS; s++) {
-        const int64_t length = edge_sizes[s / (4 * VALUE_KINDS)], rows = 1 + (int64_t)(s % 4) * 3, n = rows * length;
-        guarded x = guarded_values(n, (value_kind)(s / 4 % VALUE_KINDS), s);
+    enum { COUNTS = COUNT(row_counts) };
+    for (size_t s = 0; s < COUNT(edge_sizes) * COUNTS * VALUE_KINDS; s++) {
+        const int64_t length = edge_sizes[s / (COUNTS * VALUE_KINDS)], rows = row_counts[s % COUNTS], n = rows * length;
+        guarded x = guarded_values(n, (value_kind)(s / COUNTS % VALUE_KINDS), s);
         guarded y = guarded_new((size_t)n * sizeof(float)), want = guarded_new((size_t)n * sizeof(float));
         const float *v = x.data, *got = y.data, *expected = want.data;
         KERNEL(tm_rows_kernel, c->portable)(v, want.data, rows, length, false);
-        KERNEL(tm_rows_kernel, c->tried)(v, y.data, rows, length, s & 1);
+        KERNEL(tm_rows_kernel, c->tried)(v, y.data, rows, length, s / COUNTS & 1);
         for (int64_t r = 0; r < rows; r++) {
             float max = -INFINITY;
             for (int64_t i = 0; i < length; i++) max = v[r * length + i] > max ? v[r * length + i] : max;
@@ -272,8 +287,10 @@ static bool layer_norm_overflows(const float *row, int64_t length)
 
 static void test_layer_norm(const kernel_case *c)
 {
-    for (size_t s = COUNT(strip_columns); s < COUNT(strip_columns) * 6; s++) {
-        const int64_t length = strip_columns[s % COUNT(strip_columns)], rows = 1 + (int64_t)(s % 3), n = rows * length;
+    for (size_t s = 0; s < COUNT(strip_columns) * COUNT(row_counts) * 3; s++) {
+        const int64_t length = strip_columns[s % COUNT(strip_columns)];
+        const int64_t rows = row_counts[s / COUNT(strip_columns) % COUNT(row_counts)], n = rows * length;
+        const bool stream = s / (COUNT(strip_columns) * COUNT(row_counts)) == 1;
         const value_kind kind = s % 5 == 4 ? SPECIAL : NORMAL;
         guarded x = guarded_values(n, kind, s), scale = guarded_values(length, NORMAL, 1);
         guarded shift = guarded_values(length, NORMAL, 2);
@@ -281,7 +298,7 @@ static void test_layer_norm(const kernel_case *c)
         float *v = x.data, *got = y.data, *expected = want.data;
         for (int64_t i = 0; i < n && s % 4 == 1; i++) v[i] += 1000.0f; /* a large mean */
         KERNEL(tm_layer_norm_kernel, c->portable)(v, scale.data, shift.data, expected, rows, length, 1e-5f, false);
-        KERNEL(tm_layer_norm_kernel, c->tried)(v, scale.data, shift.data, got, rows, length, 1e-5f, s & 1);
+        KERNEL(tm_layer_norm_kernel, c->tried)(v, scale.data, shift.data, got, rows, length, 1e-5f, stream);
         for (int64_t i = 0; i < n; i++) {
             const int64_t k = length > 0 ? i % length : 0;
             const double size = layer_norm_size(v + (i - k), length, k, (double)((float *)scale.data)[k],

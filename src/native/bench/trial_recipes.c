@@ -105,7 +105,7 @@ const tm_trial_recipe tm_trial_of_sum[] = {{"", TM_TRIAL_EVERYWHERE, false, make
 
 static void call_argmax(const tm_trial *trial, const tm_kernels *table, void *y)
 {
-    *(int64_t *)y = TM_TRIAL_KERNEL(tm_argmax_kernel, table)(trial->x, trial->length);
+    TM_TRIAL_KERNEL(tm_argmax_kernel, table)(trial->x, y, 1, trial->length);
 }
 
 static void make_argmax(tm_trial *trial, const tm_kernels *table)

@@ -1,11 +1,9 @@
-/* Index of the first maximum, a NaN counting as the maximum. Template: vec_f32 header and NAME come first.
+/* Index of the first maximum of each row, a NaN counting as the maximum. Template: vec_f32 header and NAME come first.
  *
- * One pass without data-dependent branches, so that short rows overlap: every lane of two vectors keeps its best value
- * and where it came from; the lanes that hold the maximum are compared at the end. A NaN, which is rare, is looked for
- * when the pass has seen one. */
-#include <math.h>
-#include <stdbool.h>
-#include <stdint.h>
+ * Rows of a few vectors, W of them in step: the maxima of all, then which elements equal them. Longer ones in one pass
+ * without data-dependent branches: every lane of two vectors keeps its best value and where it came from; the lanes
+ * that hold the maximum are compared at the end. A NaN, which is rare, is looked for when one has been seen. */
+#include "short_rows.h"
 
 enum { ARGMAX_BLOCK = 1 << 30, ARGMAX_AHEAD = 1024 }; /* floats: places fit 32 bits; how far memory is fetched ahead */
 
@@ -65,7 +63,7 @@ static inline int64_t argmax_block(const float *x, int64_t n, float *value)
     return argmax_place(best, where, *value);
 }
 
-int64_t NAME(const float *x, int64_t n)
+static int64_t argmax_long(const float *x, int64_t n)
 {
     float best;
     int64_t place = argmax_block(x, n < ARGMAX_BLOCK ? n : ARGMAX_BLOCK, &best);
@@ -78,5 +76,67 @@ int64_t NAME(const float *x, int64_t n)
         }
     }
     return place;
+}
+
+/* W rows of `vectors` vectors, a constant. False, and nothing is written, if one of them holds a NaN. */
+static inline __attribute__((always_inline)) bool argmax_group(const float *x, int64_t *y, int64_t length, int vectors)
+{
+    const V least = SET1(-INFINITY), nothing = SET1(NAN);
+    const M some = FIRST(length - (int64_t)(vectors - 1) * W);
+    float top[W];
+    V quarter[4], v[W / 4];
+    M nan = M_NONE;
+    EACH(j, 4)
+    {
+        EACH(i, W / 4)
+        {
+            const float *row = x + (j + 4 * i) * length;
+            EACH(k, vectors)
+            {
+                PREFETCH(row + ARGMAX_AHEAD + k * W);
+                const V part = short_load(row, k, vectors, some, least);
+                nan = M_OR(nan, UNORDERED(part, part));
+                v[i] = k == 0 ? part : MAX(v[i], part);
+            }
+        }
+        quarter[j] = maxima_of_quarter(v);
+    }
+    if (M_BITS(nan) != 0) return false;
+    STORE(top, maxima_of_all(quarter));
+    EACH(r, W)
+    {
+        const V wanted = SET1(top[r]);
+        uint64_t bits = 0;
+        EACH(k, vectors)
+        bits |= (uint64_t)M_BITS(EQUAL(short_load(x + r * length, k, vectors, some, nothing), wanted)) << (k * W);
+        y[r] = __builtin_ctzll(bits);
+    }
+    return true;
+}
+
+static inline __attribute__((always_inline)) void argmax_short(const float *x, int64_t *y, int64_t rows, int64_t length,
+                                                               int vectors)
+{
+    int64_t r = 0;
+    while (r < rows) {
+        if (r + W <= rows && argmax_group(x + r * length, y + r, length, vectors)) {
+            r += W;
+            continue;
+        }
+        const int64_t end = r + W < rows ? r + W : rows;
+        for (; r < end; r++) y[r] = argmax_long(x + r * length, length);
+    }
+}
+
+void NAME(const float *x, int64_t *y, int64_t rows, int64_t length)
+{
+    switch ((length + W - 1) / W) {
+    case 1: argmax_short(x, y, rows, length, 1); return;
+    case 2: argmax_short(x, y, rows, length, 2); return;
+    case 3: argmax_short(x, y, rows, length, 3); return;
+    case 4: argmax_short(x, y, rows, length, 4); return;
+    default:
+        for (int64_t r = 0; r < rows; r++) y[r] = argmax_long(x + r * length, length);
+    }
 }
 #undef NAME

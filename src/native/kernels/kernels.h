@@ -21,8 +21,8 @@ typedef double (*tm_bce_kernel)(const float *p, const float *t, int64_t n);
 /* Sum of n elements, with the accuracy of pairwise or compensated summation (error well under 1 u sqrt(n) norm2). */
 typedef double (*tm_sum_kernel)(const float *x, int64_t n);
 
-/* Index of the first maximum; a NaN counts as the maximum, the first one wins. n >= 1. */
-typedef int64_t (*tm_argmax_kernel)(const float *x, int64_t n);
+/* y[r] is the index of the first maximum of row r, length >= 1; a NaN counts as the maximum, the first one wins. */
+typedef void (*tm_argmax_kernel)(const float *x, int64_t *y, int64_t rows, int64_t length);
 
 /* Columns: element (i, c) is x[i * stride + c], 0 <= i < length, 0 <= c < columns. Sums write y[c]; softmax writes the
  * same place in y (same stride). */

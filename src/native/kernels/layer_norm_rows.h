@@ -1,12 +1,21 @@
 /* (x - mean) / sqrt(variance + eps) * scale + shift, row by row. Template: vec_f32 header and NAME come first.
  *
  * Three passes over a row that stays in the nearest caches: mean, sum of squared deviations from it, result. Sums as in
- * sum_row.h: a tree of vectors in float32, the trees in float64. */
+ * sum_row.h: a tree of vectors in float32, the trees in float64. Rows of a few vectors go in step; the sum of their
+ * deviations corrects a mean that is of float32 only. */
+#include "short_rows.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 enum { NORM_BEYOND = 1024 }; /* floats, from the next row to what is fetched */
+
+typedef struct norm_rows {
+    const float *x, *scale, *shift;
+    int64_t length;
+    float eps;
+} norm_rows;
 
 static inline V norm_square(V v, V mean)
 {
@@ -60,9 +69,10 @@ static inline double norm_squares(const float *x, int64_t n, V about)
     return D_REDUCE(D_ADD(low, high));
 }
 
-void NAME(const float *x, const float *scale, const float *shift, float *y, int64_t rows, int64_t length, float eps,
-          bool stream)
+static __attribute__((noinline)) void norm_long(const norm_rows *n, float *y, int64_t rows, bool stream)
 {
+    const int64_t length = n->length;
+    const float *x = n->x, *scale = n->scale, *shift = n->shift;
     const bool streams = stream && length % W == 0 && (uintptr_t)y % (W * sizeof(float)) == 0;
     const double inverse = 1.0 / (double)length;
     for (int64_t r = 0; r < rows; r++, x += length, y += length) {
@@ -71,7 +81,7 @@ void NAME(const float *x, const float *scale, const float *shift, float *y, int6
         /* Mean square about `about`, less what rounding the mean put there. */
         const double off = mean - (double)about;
         const double variance = norm_squares(x, length, SET1(about)) * inverse - off * off;
-        const V centre = SET1(about), factor = SET1((float)(1.0 / sqrt(variance + (double)eps)));
+        const V centre = SET1(about), factor = SET1((float)(1.0 / sqrt(variance + (double)n->eps)));
         const V rest = SET1((float)off);
         int64_t i = 0;
         for (; i + W <= length; i += W) {
@@ -90,6 +100,107 @@ void NAME(const float *x, const float *scale, const float *shift, float *y, int6
             STORE_SOME(y + i, some,
                        FMA(MUL(d, factor), LOAD_SOME(scale + i, some, zero), LOAD_SOME(shift + i, some, zero)));
         }
+    }
+}
+
+/* `rows` rows, W or 1, of `vectors` vectors: both constants. */
+static inline __attribute__((always_inline)) void norm_group(const norm_rows *n, const float *x, float *to, int rows,
+                                                             int vectors, bool streams)
+{
+    const int64_t length = n->length;
+    const V zero = SET1(0.0f), inverse = SET1(1.0f / (float)length);
+    const M some = FIRST(length - (int64_t)(vectors - 1) * W);
+    float mean[W], off[W], factor[W];
+    const int quarters = SHORT_QUARTERS(rows), quarter_rows = SHORT_QUARTER(rows);
+    V quarter[4], squares[4], v[W / 4], square[W / 4];
+    EACH(j, quarters)
+    {
+        EACH(i, quarter_rows)
+        {
+            const float *row = x + (j + 4 * i) * length;
+            EACH(k, vectors)
+            {
+                PREFETCH(row + SHORT_AHEAD + k * W);
+                const V part = short_load(row, k, vectors, some, zero);
+                v[i] = k == 0 ? MUL(part, inverse) : FMA(part, inverse, v[i]);
+            }
+        }
+        quarter[j] = rows == 1 ? v[0] : sums_of_quarter(v);
+    }
+    STORE(mean, short_sums(quarter, rows));
+    EACH(j, quarters)
+    {
+        EACH(i, quarter_rows)
+        {
+            const int r = j + 4 * i;
+            const V about = SET1(mean[r]);
+            EACH(k, vectors)
+            {
+                const V d = SUB(short_load(x + r * length, k, vectors, some, about), about);
+                v[i] = k == 0 ? d : ADD(v[i], d);
+                square[i] = k == 0 ? MUL(d, d) : FMA(d, d, square[i]);
+            }
+        }
+        quarter[j] = rows == 1 ? v[0] : sums_of_quarter(v);
+        squares[j] = rows == 1 ? square[0] : sums_of_quarter(square);
+    }
+    const V rest = MUL(short_sums(quarter, rows), inverse);
+    const V variance = MAX(zero, FNMA(rest, rest, MUL(short_sums(squares, rows), inverse)));
+    STORE(off, rest);
+    STORE(factor, DIV(SET1(1.0f), SQRT(ADD(variance, SET1(n->eps)))));
+    V scale[SHORT_VECTORS], shift[SHORT_VECTORS];
+    EACH(k, vectors) scale[k] = short_load(n->scale, k, vectors, some, zero);
+    EACH(k, vectors) shift[k] = short_load(n->shift, k, vectors, some, zero);
+    EACH(r, rows)
+    {
+        EACH(k, vectors)
+        {
+            const V d = SUB(SUB(short_load(x + r * length, k, vectors, some, zero), SET1(mean[r])), SET1(off[r]));
+            const V result = FMA(MUL(d, SET1(factor[r])), scale[k], shift[k]);
+            if (streams) {
+                STREAM(to + r * length + k * W, result);
+            } else {
+                STORE(to + r * length + k * W, result);
+            }
+        }
+    }
+}
+
+static inline __attribute__((always_inline)) void norm_short(const norm_rows *n, float *y, int64_t rows, int vectors,
+                                                             bool stream)
+{
+    short_rows s;
+    short_begin(&s, y, rows, n->length, stream);
+    int64_t r = 0;
+    for (; r + W <= rows; r += W)
+        norm_group(n, n->x + r * n->length, short_next(&s, W, vectors), W, vectors, s.streams);
+    for (; r < rows; r++) norm_group(n, n->x + r * n->length, short_next(&s, 1, vectors), 1, vectors, s.streams);
+    short_flush(&s);
+}
+
+/* A function for each, so that each has registers of its own. */
+#define NORM_SHORT(vectors)                                                                                            \
+    static                                                                                                             \
+        __attribute__((noinline)) void norm_short_##vectors(const norm_rows *n, float *y, int64_t rows, bool stream)   \
+    {                                                                                                                  \
+        norm_short(n, y, rows, vectors, stream);                                                                       \
+    }
+NORM_SHORT(1)
+NORM_SHORT(2)
+NORM_SHORT(3)
+NORM_SHORT(4)
+
+void NAME(const float *x, const float *scale, const float *shift, float *y, int64_t rows, int64_t length, float eps,
+          bool stream)
+{
+    const norm_rows n = {x, scale, shift, length, eps};
+    if (length == 0) return;
+    switch ((length + W - 1) / W) {
+    case 1: norm_short_1(&n, y, rows, stream); return;
+    case 2: norm_short_2(&n, y, rows, stream); return;
+    case 3: norm_short_3(&n, y, rows, stream); return;
+    case 4: norm_short_4(&n, y, rows, stream); return;
+    default: norm_long(&n, y, rows, stream);
     }
 }
 #undef NAME

@@ -5,6 +5,7 @@
  * result can be streamed; beyond that buffer the exponentials are computed twice. Masked lanes hold -inf, whose
  * exponential is 0. */
 #include "math_f32.h"
+#include "short_rows.h"
 
 enum { SOFTMAX_BUFFER = 4096, SOFTMAX_BLOCK = 1024, SOFTMAX_AHEAD = 4096, SOFTMAX_BEYOND = 1024, SOFTMAX_STRIP = 4 };
 
@@ -59,36 +60,85 @@ static void softmax_eights(const float *x, float *y, int64_t rows, bool stream)
 }
 #endif
 
-/* Rows of `vectors` (a constant, 1 to 4) vectors, of which the last may be partial. */
-static inline void softmax_short(const float *x, float *y, int64_t rows, int64_t length, int vectors, bool streams)
+/* `rows` rows, W or 1, of `vectors` vectors: both constants. */
+static inline __attribute__((always_inline)) void softmax_group(const float *x, float *to, int64_t length, int rows,
+                                                                int vectors, bool streams)
 {
-    const int64_t last = (int64_t)(vectors - 1) * W;
-    const M some = FIRST(length - last);
-    for (int64_t r = 0; r < rows; r++, x += length, y += length) {
-        V v[4];
-        for (int k = 0; k < vectors; k++) PREFETCH(x + SOFTMAX_AHEAD + k * W);
-        for (int k = 0; k + 1 < vectors; k++) v[k] = LOAD(x + k * W);
-        v[vectors - 1] = LOAD_SOME(x + last, some, SET1(-INFINITY));
-        V max = v[0];
-        for (int k = 1; k < vectors; k++) max = MAX(max, v[k]);
-        const V shift = SET1(REDUCE_MAX(max));
-        V sum = SET1(0.0f);
-        for (int k = 0; k < vectors; k++) {
-            v[k] = exp_of(SUB(v[k], shift));
-            sum = k == 0 ? v[k] : ADD(sum, v[k]);
+    const V least = SET1(-INFINITY);
+    const M some = FIRST(length - (int64_t)(vectors - 1) * W);
+    float number[W], e[W * SHORT_VECTORS * W];
+    const int quarters = SHORT_QUARTERS(rows), quarter_rows = SHORT_QUARTER(rows);
+    V quarter[4], v[W / 4];
+    EACH(j, quarters)
+    {
+        EACH(i, quarter_rows)
+        {
+            const float *row = x + (j + 4 * i) * length;
+            EACH(k, vectors)
+            {
+                PREFETCH(row + SOFTMAX_AHEAD + k * W);
+                const V part = short_load(row, k, vectors, some, least);
+                v[i] = k == 0 ? part : MAX(v[i], part);
+            }
         }
-        const V scale = SET1(1.0f / REDUCE_SUM(sum));
-        for (int k = 0; k < vectors; k++) {
+        quarter[j] = rows == 1 ? v[0] : maxima_of_quarter(v);
+    }
+    STORE(number, short_maxima(quarter, rows));
+    EACH(j, quarters)
+    {
+        EACH(i, quarter_rows)
+        {
+            const int r = j + 4 * i;
+            const V shift = SET1(number[r]);
+            EACH(k, vectors)
+            {
+                V power = exp_of(SUB(short_load(x + r * length, k, vectors, some, shift), shift));
+                if (k + 1 == vectors) power = SELECT(some, power, SET1(0.0f));
+                STORE(e + (r * vectors + k) * W, power);
+                v[i] = k == 0 ? power : ADD(v[i], power);
+            }
+        }
+        quarter[j] = rows == 1 ? v[0] : sums_of_quarter(v);
+    }
+    STORE(number, DIV(SET1(1.0f), short_sums(quarter, rows)));
+    EACH(r, rows)
+    {
+        EACH(k, vectors)
+        {
+            const V result = MUL(LOAD(e + (r * vectors + k) * W), SET1(number[r]));
             if (streams) {
-                STREAM(y + k * W, MUL(v[k], scale));
-            } else if (k + 1 < vectors) {
-                STORE(y + k * W, MUL(v[k], scale));
+                STREAM(to + r * length + k * W, result);
             } else {
-                STORE_SOME(y + last, some, MUL(v[k], scale));
+                STORE(to + r * length + k * W, result);
             }
         }
     }
 }
+
+/* Rows of `vectors` (a constant, 1 to 4) vectors, of which the last may be partial. */
+static inline __attribute__((always_inline)) void softmax_short(const float *x, float *y, int64_t rows, int64_t length,
+                                                                int vectors, bool stream)
+{
+    short_rows s;
+    short_begin(&s, y, rows, length, stream);
+    int64_t r = 0;
+    for (; r + W <= rows; r += W)
+        softmax_group(x + r * length, short_next(&s, W, vectors), length, W, vectors, s.streams);
+    for (; r < rows; r++) softmax_group(x + r * length, short_next(&s, 1, vectors), length, 1, vectors, s.streams);
+    short_flush(&s);
+}
+
+/* A function for each, so that each has registers of its own. */
+#define SOFTMAX_SHORT(vectors)                                                                                         \
+    static __attribute__((noinline)) void softmax_short_##vectors(const float *x, float *y, int64_t rows,              \
+                                                                  int64_t length, bool stream)                         \
+    {                                                                                                                  \
+        softmax_short(x, y, rows, length, vectors, stream);                                                            \
+    }
+SOFTMAX_SHORT(1)
+SOFTMAX_SHORT(2)
+SOFTMAX_SHORT(3)
+SOFTMAX_SHORT(4)
 
 static inline float softmax_max(const float *x, int64_t n)
 {
@@ -121,14 +171,15 @@ static inline float softmax_exp(const float *x, float *e, int64_t n, V shift)
     for (; i < n; i += W) {
         PREFETCH(x + n + SOFTMAX_BEYOND + i);
         const M some = FIRST(n - i < W ? n - i : W);
-        const V v = exp_of(SUB(LOAD_SOME(x + i, some, SET1(-INFINITY)), shift));
+        const V v = SELECT(some, exp_of(SUB(LOAD_SOME(x + i, some, shift), shift)), SET1(0.0f));
         sum[0] = ADD(sum[0], v);
         if (e) STORE(e + i, v);
     }
     return REDUCE_SUM(ADD(ADD(sum[0], sum[1]), ADD(sum[2], sum[3])));
 }
 
-static void softmax_buffered(const float *x, float *y, int64_t rows, int64_t length, bool stream)
+static __attribute__((noinline)) void softmax_buffered(const float *x, float *y, int64_t rows, int64_t length,
+                                                       bool stream)
 {
     float e[SOFTMAX_BUFFER + W];
     const bool streams = softmax_may_stream(y, length, stream);
@@ -145,7 +196,6 @@ static void softmax_buffered(const float *x, float *y, int64_t rows, int64_t len
 
 void KERNEL(softmax_rows_f32)(const float *x, float *y, int64_t rows, int64_t length, bool stream)
 {
-    const bool streams = softmax_may_stream(y, length, stream);
     const int vectors = (int)((length < 5 * W ? length : 5 * W) + W - 1) / W;
 #ifdef GROUPS
     if (length == 8) {
@@ -155,13 +205,13 @@ void KERNEL(softmax_rows_f32)(const float *x, float *y, int64_t rows, int64_t le
 #endif
     if (vectors == 0) return;
     if (vectors == 1) {
-        softmax_short(x, y, rows, length, 1, streams);
+        softmax_short_1(x, y, rows, length, stream);
     } else if (vectors == 2) {
-        softmax_short(x, y, rows, length, 2, streams);
+        softmax_short_2(x, y, rows, length, stream);
     } else if (vectors == 3) {
-        softmax_short(x, y, rows, length, 3, streams);
+        softmax_short_3(x, y, rows, length, stream);
     } else if (vectors == 4) {
-        softmax_short(x, y, rows, length, 4, streams);
+        softmax_short_4(x, y, rows, length, stream);
     } else if (length <= SOFTMAX_BUFFER) {
         softmax_buffered(x, y, rows, length, stream);
     } else {
@@ -208,7 +258,7 @@ void KERNEL(softmax_apply_f32)(const float *x, float *y, int64_t n, float max, f
         const int64_t head = (int64_t)((0 - (uintptr_t)y) % (W * sizeof(float)) / sizeof(float));
         if (head > 0 && head <= n) {
             const M first = FIRST(head);
-            STORE_SOME(y, first, softmax_applied(LOAD_SOME(x, first, SET1(0.0f)), shift, factor));
+            STORE_SOME(y, first, softmax_applied(LOAD_SOME(x, first, shift), shift, factor));
             i = head;
         }
         for (; i + 2 * W <= n; i += 2 * W) {
@@ -220,7 +270,7 @@ void KERNEL(softmax_apply_f32)(const float *x, float *y, int64_t n, float max, f
     }
     for (; i < n; i += W) {
         const M some = FIRST(n - i < W ? n - i : W);
-        STORE_SOME(y + i, some, softmax_applied(LOAD_SOME(x + i, some, SET1(0.0f)), shift, factor));
+        STORE_SOME(y + i, some, softmax_applied(LOAD_SOME(x + i, some, shift), shift, factor));
     }
 }
 
@@ -250,7 +300,7 @@ static inline __attribute__((always_inline)) void softmax_strip(const float *x, 
         for (int64_t i = from; i < to; i++) {
             for (int k = 0; k < vectors; k++) {
                 const int64_t at = i * stride + k * W;
-                const V e = exp_of(SUB(k + 1 < vectors ? LOAD(x + at) : LOAD_SOME(x + at, some, least), max[k]));
+                const V e = exp_of(SUB(k + 1 < vectors ? LOAD(x + at) : LOAD_SOME(x + at, some, max[k]), max[k]));
                 sum[k] = ADD(sum[k], e);
                 if (k + 1 < vectors) {
                     STORE(y + at, e);

@@ -108,7 +108,7 @@ static void argmax_body(void *context, int32_t member, int32_t members)
     int64_t begin, end;
     item_share(work, member, members, &begin, &end);
     if (plain_rows(work)) {
-        for (int64_t r = begin; r < end; r++) y[r] = kernels->argmax_f32(work->x + r * length, length);
+        kernels->argmax_f32(work->x + begin * length, y + begin, end - begin, length);
         return;
     }
     for (int64_t i = begin; i < end; i++) {
@@ -116,7 +116,7 @@ static void argmax_body(void *context, int32_t member, int32_t members)
         if (inner > 1) {
             kernels->argmax_columns_f32(item.x, y + item.to, item.length, inner, item.columns);
         } else {
-            y[item.to] = kernels->argmax_f32(item.x, item.length);
+            kernels->argmax_f32(item.x, y + item.to, 1, item.length);
         }
     }
 }

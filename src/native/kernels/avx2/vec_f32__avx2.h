@@ -46,6 +46,7 @@ static inline M first_lanes(int32_t n)
 #define EQUAL(a, b)           _mm256_cmp_ps(a, b, _CMP_EQ_OQ)
 #define UNORDERED(a, b)       _mm256_cmp_ps(a, b, _CMP_UNORD_Q)
 #define NOT_AT_MOST(a, b)     _mm256_cmp_ps(a, b, _CMP_NLE_UQ) /* a > b, or unordered */
+#define SQRT(a)               _mm256_sqrt_ps(a)
 #define M_AND(a, b)           _mm256_and_ps(a, b)
 #define M_OR(a, b)            _mm256_or_ps(a, b)
 #define M_AND_NOT(a, b)       _mm256_andnot_ps(b, a)
@@ -64,6 +65,22 @@ static inline float REDUCE_SUM(V v)
     half = _mm_add_ps(half, _mm_movehl_ps(half, half));
     return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
 }
+
+/* Of W vectors, lane r of the result is all of vector r, in the order of REDUCE_SUM: first each quarter of them, j and
+ * j + 4 for 0 <= j < 4, becomes one vector, then these. Each step puts what is left of two vectors into one. */
+#define ACROSS(name, COMBINE)                                                                                          \
+    static inline V name##_of_quarter(const V *v)                                                                      \
+    {                                                                                                                  \
+        return COMBINE(_mm256_blend_ps(v[0], v[1], 0xf0), _mm256_permute2f128_ps(v[0], v[1], 0x21));                   \
+    }                                                                                                                  \
+    static inline V name##_of_all(const V *v)                                                                          \
+    {                                                                                                                  \
+        const V a = COMBINE(_mm256_blend_ps(v[0], v[1], 0xcc), _mm256_shuffle_ps(v[0], v[1], 0x4e));                   \
+        const V b = COMBINE(_mm256_blend_ps(v[2], v[3], 0xcc), _mm256_shuffle_ps(v[2], v[3], 0x4e));                   \
+        return COMBINE(_mm256_shuffle_ps(a, b, 0x88), _mm256_shuffle_ps(a, b, 0xdd));                                  \
+    }
+ACROSS(sums, ADD)
+ACROSS(maxima, MAX)
 
 #define D_ZERO        _mm256_setzero_pd()
 #define D_ADD(a, b)   _mm256_add_pd(a, b)

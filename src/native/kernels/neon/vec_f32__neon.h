@@ -49,6 +49,7 @@ static inline uint32_t lane_bits(M m)
 #define MIN(a, b)             vminq_f32(a, b)
 #define MAX(a, b)             vmaxq_f32(a, b)
 #define ABS(a)                vabsq_f32(a)
+#define SQRT(a)               vsqrtq_f32(a)
 #define SELECT(m, a, b)       vbslq_f32(m, a, b) /* m ? a : b */
 #define GREATER(a, b)         vcgtq_f32(a, b)
 #define EQUAL(a, b)           vceqq_f32(a, b)
@@ -61,6 +62,20 @@ static inline uint32_t lane_bits(M m)
 #define M_BITS(m)             lane_bits(m) /* lane i is bit i */
 #define REDUCE_MAX(v)         vmaxvq_f32(v)
 #define REDUCE_SUM(v)         vaddvq_f32(v)
+
+/* Of W vectors, lane r of the result is all of vector r, in the order of REDUCE_SUM. Elsewhere each quarter of the
+ * vectors becomes one first; here a quarter is one. */
+#define ACROSS(name, PAIRS)                                                                                            \
+    static inline V name##_of_quarter(const V *v)                                                                      \
+    {                                                                                                                  \
+        return v[0];                                                                                                   \
+    }                                                                                                                  \
+    static inline V name##_of_all(const V *v)                                                                          \
+    {                                                                                                                  \
+        return PAIRS(PAIRS(v[0], v[1]), PAIRS(v[2], v[3]));                                                            \
+    }
+ACROSS(sums, vpaddq_f32)
+ACROSS(maxima, vpmaxq_f32)
 
 #define D_ZERO        vdupq_n_f64(0.0)
 #define D_ADD(a, b)   vaddq_f64(a, b)

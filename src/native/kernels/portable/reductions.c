@@ -32,7 +32,7 @@ void tm_sum_columns_f32__portable(const float *x, float *y, int64_t length, int6
     }
 }
 
-int64_t tm_argmax_f32__portable(const float *x, int64_t n)
+static int64_t argmax(const float *x, int64_t n)
 {
     int64_t best = 0;
     if (isnan(x[0])) return 0;
@@ -41,6 +41,11 @@ int64_t tm_argmax_f32__portable(const float *x, int64_t n)
         if (x[i] > x[best]) best = i;
     }
     return best;
+}
+
+void tm_argmax_f32__portable(const float *x, int64_t *y, int64_t rows, int64_t length)
+{
+    for (int64_t r = 0; r < rows; r++) y[r] = argmax(x + r * length, length);
 }
 
 void tm_argmax_columns_f32__portable(const float *x, int64_t *y, int64_t length, int64_t stride, int64_t columns)
