@@ -154,6 +154,9 @@ tm_status tm_attributes_check(tm_op op, const tm_attributes *attributes, tm_erro
         if (*at == TM_ATTRIBUTE_rows && *integer < 0) {
             return tm_fail(error, TM_INVALID_ARGUMENT, "%s: rows must not be negative", tm_op_name(op));
         }
+        if (*at == TM_ATTRIBUTE_heads && *integer < 1) {
+            return tm_fail(error, TM_INVALID_ARGUMENT, "%s: heads must be at least 1", tm_op_name(op));
+        }
         if (*at == TM_ATTRIBUTE_mask && (*integer < 0 || *integer >= MASKS)) {
             return tm_fail(error, TM_INVALID_ARGUMENT, "%s: there is no mask number %lld", tm_op_name(op),
                            (long long)*integer);

@@ -35,6 +35,7 @@ typedef enum tm_mask { TM_MASK_NONE = 0, TM_MASK_CAUSAL = 1, TM_MASK_CAUSAL_END 
 typedef struct tm_attributes {
     int64_t axis; /* as written; may be negative */
     int64_t rows; /* of a scatter's output */
+    int64_t heads;
     double slope;
     double eps;
     double scale; /* NaN: derived, 1/sqrt(d) */

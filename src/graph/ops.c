@@ -17,6 +17,7 @@ typedef struct op_row {
 #define NONE
 #define AXIS(value)  TM_ATTRIBUTE_axis,
 #define ROWS(value)  TM_ATTRIBUTE_rows,
+#define HEADS(value) TM_ATTRIBUTE_heads,
 #define SLOPE(value) TM_ATTRIBUTE_slope,
 #define EPS(value)   TM_ATTRIBUTE_eps,
 #define SCALE(value) TM_ATTRIBUTE_scale,
@@ -30,6 +31,7 @@ static const op_row rows[TM_OP_COUNT] = {
 #undef NONE
 #undef AXIS
 #undef ROWS
+#undef HEADS
 #undef SLOPE
 #undef EPS
 #undef SCALE
@@ -38,6 +40,7 @@ static const op_row rows[TM_OP_COUNT] = {
 #define NONE         .axis = 0,
 #define AXIS(value)  .axis = (value),
 #define ROWS(value)  .rows = (value),
+#define HEADS(value) .heads = (value),
 #define SLOPE(value) .slope = (value),
 #define EPS(value)   .eps = (value),
 #define SCALE(value) .scale = (value),

@@ -115,6 +115,51 @@ tm_status tm_shape_rule_same_as_first(const tm_shape_call *call)
     return TM_OK;
 }
 
+static tm_status check_pair(const tm_shape_call *call)
+{
+    if (same_sizes(&call->operand[0], &call->operand[1])) return TM_OK;
+    return tm_shape_fail(call, "shapes %s and %s differ", tm_sizes_text(&call->operand[0]).text,
+                         tm_sizes_text(&call->operand[1]).text);
+}
+
+tm_status tm_shape_rule_same_pair(const tm_shape_call *call)
+{
+    *call->result = call->operand[0];
+    return check_pair(call);
+}
+
+/* x[..., T, heads d] -> [..., heads, T, d]. */
+tm_status tm_shape_rule_split_heads(const tm_shape_call *call)
+{
+    const tm_shape *const x = &call->operand[0];
+    const int64_t heads = call->attributes->heads;
+    if (x->rank < 2) return tm_shape_fail(call, "rank %d given, it must be at least 2", (int)x->rank);
+    if (x->rank == TM_MAX_RANK) return tm_shape_fail(call, "the result would have rank %d", TM_MAX_RANK + 1);
+    const int64_t features = x->dim[x->rank - 1];
+    if (features % heads != 0) {
+        return tm_shape_fail(call, "%lld features cannot be divided among %lld heads", (long long)features,
+                             (long long)heads);
+    }
+    *call->result = *x;
+    call->result->rank = x->rank + 1;
+    call->result->dim[x->rank - 2] = heads;
+    call->result->dim[x->rank - 1] = x->dim[x->rank - 2];
+    call->result->dim[x->rank] = features / heads;
+    return TM_OK;
+}
+
+/* x[..., heads, T, d] -> [..., T, heads d]. */
+tm_status tm_shape_rule_merge_heads(const tm_shape_call *call)
+{
+    const tm_shape *const x = &call->operand[0];
+    if (x->rank < 3) return tm_shape_fail(call, "rank %d given, it must be at least 3", (int)x->rank);
+    *call->result = *x;
+    call->result->rank = x->rank - 1;
+    call->result->dim[x->rank - 3] = x->dim[x->rank - 2];
+    call->result->dim[x->rank - 2] = x->dim[x->rank - 3] * x->dim[x->rank - 1];
+    return TM_OK;
+}
+
 tm_status tm_shape_rule_along_axis(const tm_shape_call *call)
 {
     *call->result = call->operand[0];
@@ -129,10 +174,8 @@ tm_status tm_shape_rule_to_scalar(const tm_shape_call *call)
 
 tm_status tm_shape_rule_pair_to_scalar(const tm_shape_call *call)
 {
-    if (!same_sizes(&call->operand[0], &call->operand[1])) {
-        return tm_shape_fail(call, "shapes %s and %s differ", tm_sizes_text(&call->operand[0]).text,
-                             tm_sizes_text(&call->operand[1]).text);
-    }
+    const tm_status status = check_pair(call);
+    if (status != TM_OK) return status;
     if (tm_shape_elements(&call->operand[0]) == 0) return tm_shape_fail(call, "the mean of no elements is undefined");
     return TM_OK;
 }

@@ -38,7 +38,7 @@ bool tm_node_is_product(const tm_graph *graph, const tm_node *node)
 uint32_t tm_node_rows(const tm_graph *graph, const tm_node *node)
 {
     const uint32_t all = (1u << node->operands) - 1;
-    if (node->op == TM_OP_concat || node->op == TM_OP_sdpa) return all;
+    if (node->op == TM_OP_add || node->op == TM_OP_concat || node->op == TM_OP_sdpa) return all;
     return node->op == TM_OP_matmul && !tm_node_is_product(graph, node) ? all : 1;
 }
 
@@ -47,6 +47,7 @@ static int32_t independent(const tm_graph *graph, const tm_node *node)
 {
     const tm_shape *x = &graph->shape[node->operand[0]], *y = &graph->shape[node->operand[node->operands > 1]];
     switch (node->op) {
+    case TM_OP_add:
     case TM_OP_relu:
     case TM_OP_leaky_relu:
     case TM_OP_selu:
@@ -63,7 +64,9 @@ static int32_t independent(const tm_graph *graph, const tm_node *node)
     case TM_OP_matmul:
         if (tm_node_is_product(graph, node)) return x->rank - 1;
         return x->rank == y->rank && same_lead(x, y, x->rank - 2) ? x->rank - 2 : 0;
+    case TM_OP_split_heads:
     case TM_OP_sdpa: return x->rank - 2;
+    case TM_OP_merge_heads: return x->rank - 3;
     case TM_OP_conv1d:
     case TM_OP_conv2d: return 1;
     default: return 0;

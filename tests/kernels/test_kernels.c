@@ -54,6 +54,28 @@ static void test_map(const kernel_case *c)
     }
 }
 
+/* y is an array of its own, a, or b. */
+static void test_pair(const kernel_case *c)
+{
+    for (size_t s = 0; s < COUNT(edge_sizes); s++) {
+        for (int variant = 0; variant < 6 * VALUE_KINDS; variant++) {
+            const int64_t n = edge_sizes[s];
+            const size_t bytes = (size_t)n * sizeof(float);
+            guarded a = guarded_values(n, (value_kind)(variant / 6), (uint64_t)(s * 16) + (uint64_t)variant);
+            guarded b = guarded_values(n, (value_kind)(variant / 6), (uint64_t)(s * 16) + (uint64_t)variant + 977);
+            guarded y = guarded_new(bytes), want = guarded_new(bytes);
+            KERNEL(tm_pair_kernel, c->portable)(a.data, b.data, want.data, n, false);
+            float *into = variant % 3 == 0 ? y.data : variant % 3 == 1 ? a.data : b.data;
+            KERNEL(tm_pair_kernel, c->tried)(a.data, b.data, into, n, variant % 6 < 3);
+            for (int64_t i = 0; i < n; i++) check_error(c, error_of(into[i], ((float *)want.data)[i], 0.0), 0.0, n, i);
+            guarded_free(&a);
+            guarded_free(&b);
+            guarded_free(&y);
+            guarded_free(&want);
+        }
+    }
+}
+
 static void test_bce(const kernel_case *c)
 {
     for (size_t s = 0; s < COUNT(edge_sizes); s++) {
@@ -436,7 +458,8 @@ static void test_narrow(const kernel_case *c)
 static const kernel_case cases[] = {
 #define TEST_OF(name)                                                                                                  \
     _Generic(((tm_kernels *)0)->name, tm_map_kernel                                                                    \
-             : test_map, tm_bce_kernel                                                                                 \
+             : test_map, tm_pair_kernel                                                                                \
+             : test_pair, tm_bce_kernel                                                                                \
              : test_bce, tm_sum_kernel                                                                                 \
              : test_sum, tm_argmax_kernel                                                                              \
              : test_argmax, tm_columns_kernel                                                                          \

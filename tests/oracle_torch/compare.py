@@ -15,6 +15,7 @@ except ImportError as missing:
 
 SLOPE = float(np.float32(0.01))  # the rule: rounded to the dtype first
 CASES = """
+add/5x7x3,5x7x3 merge_heads/2x5x3x7 merge_heads/1x4x9 split_heads/2x3x35/heads=5 split_heads/9x8/heads=8
 argmax/5x7x3/axis=0 argmax/5x7x3/axis=1 argmax/5x7x3/axis=-1 argmax/33/axis=0
 bce/1,1 bce/1000,1000 bce/100x33,100x33 bce/17x3x5,17x3x5 bce/300001,300001
 concat/5x3,5x7/axis=1 concat/5x3,2x3,1x3/axis=0 concat/2x3x4,2x3x1/axis=-1
@@ -76,6 +77,9 @@ def scatter_rows(source, index, rows, how):
 def reference(op, x, said, shape):
     axis = int(said.get("axis", -1))
     table = {
+        "add": lambda: x[0] + x[1],
+        "merge_heads": lambda: x[0].transpose(-2, -3).flatten(-2),
+        "split_heads": lambda: x[0].unflatten(-1, (int(said["heads"]), -1)).transpose(-2, -3),
         "argmax": lambda: x[0].argmax(axis),
         "bce": lambda: F.binary_cross_entropy(x[0], x[1]),
         "concat": lambda: torch.cat(x, axis),

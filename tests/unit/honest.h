@@ -82,6 +82,7 @@ static inline void honest_elementwise(const honest *h, tm_op op)
     for (int64_t i = 0; i < h->f->elements; i++) {
         const float x = h->x[i];
         switch (op) {
+        case TM_OP_add: h->out[i] = x + h->y[i]; break;
         case TM_OP_relu: h->out[i] = x > 0 ? x : 0; break;
         case TM_OP_selu: h->out[i] = lambda * (x > 0 ? x : alpha * (expf(x) - 1)); break;
         case TM_OP_sigmoid: h->out[i] = 1 / (1 + expf(-x)); break;
@@ -208,6 +209,20 @@ static inline void honest_concat(const honest *h)
     }
 }
 
+/* Both ways between [batch][token][head] and [batch][head][token] rows of `width`. */
+static inline void honest_heads(const honest *h, tm_op op)
+{
+    const bool split = op == TM_OP_split_heads;
+    const tm_shape *apart = split ? &h->f->result : &h->shape[0];
+    const int64_t heads = apart->dim[apart->rank - 3], tokens = apart->dim[apart->rank - 2];
+    const int64_t width = apart->dim[apart->rank - 1];
+    for (int64_t e = 0; e < h->f->elements; e++) {
+        const int64_t row = e / width, token = row % tokens, head = row / tokens % heads;
+        const int64_t merged = ((row / tokens / heads * tokens + token) * heads + head) * width + e % width;
+        h->out[split ? e : merged] = h->x[split ? merged : e];
+    }
+}
+
 /* Terms summed in parts, as blocked code does; with one part it is the naive loop. */
 static inline void honest_bce(const honest *h, int parts)
 {
@@ -240,6 +255,8 @@ static inline void honest_run(const honest *h, tm_op op)
     case TM_OP_scatter_sum:
     case TM_OP_scatter_max: honest_rows(h, op); return;
     case TM_OP_concat: honest_concat(h); return;
+    case TM_OP_split_heads:
+    case TM_OP_merge_heads: honest_heads(h, op); return;
     case TM_OP_bce: honest_bce(h, 1024); return;
     default: honest_elementwise(h, op); return;
     }

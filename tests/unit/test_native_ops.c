@@ -154,8 +154,9 @@ static void test_against_oracle(void **state)
 /* Ops for which NaN, infinities, denormals and numbers near overflow have one right answer. */
 static bool takes_special(const native_case *one)
 {
-    static const char *const ops[] = {"relu",   "leaky_relu", "prelu",   "selu",   "sigmoid",     "softplus", "argmax",
-                                      "concat", "sort",       "scatter", "gather", "scatter_max", "softmax"};
+    static const char *const ops[] = {"add",         "relu",    "leaky_relu",  "prelu",      "selu",    "sigmoid",
+                                      "softplus",    "argmax",  "concat",      "sort",       "scatter", "gather",
+                                      "scatter_max", "softmax", "merge_heads", "split_heads"};
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
         if (strcmp(one->op, ops[i]) == 0) return true;
     }
@@ -205,11 +206,22 @@ typedef struct slot_of_op {
 #op, offsetof(tm_kernels, isa.slot)                                                                            \
     }
 static const slot_of_op entered[] = {
-    ENTERS(relu, relu_f32),        ENTERS(leaky_relu, leaky_relu_f32), ENTERS(prelu, leaky_relu_f32),
-    ENTERS(selu, selu_f32),        ENTERS(sigmoid, sigmoid_f32),       ENTERS(softplus, softplus_f32),
-    ENTERS(bce, bce_f32),          ENTERS(sum_all, sum_f32),           ENTERS(layer_norm, layer_norm_rows_f32),
-    ENTERS(matmul, gemm_f32),      ENTERS(linear, gemm_f32),           ENTERS(gather, gather_rows_f32),
+    ENTERS(relu, relu_f32),
+    ENTERS(leaky_relu, leaky_relu_f32),
+    ENTERS(prelu, leaky_relu_f32),
+    ENTERS(selu, selu_f32),
+    ENTERS(sigmoid, sigmoid_f32),
+    ENTERS(softplus, softplus_f32),
+    ENTERS(bce, bce_f32),
+    ENTERS(sum_all, sum_f32),
+    ENTERS(layer_norm, layer_norm_rows_f32),
+    ENTERS(matmul, gemm_f32),
+    ENTERS(linear, gemm_f32),
+    ENTERS(gather, gather_rows_f32),
     ENTERS(concat, copy_rows_f32),
+    ENTERS(add, add_f32),
+    ENTERS(split_heads, copy_rows_f32),
+    ENTERS(merge_heads, copy_rows_f32),
 };
 
 static void calls(uint64_t into[TM_ISA_COUNT])

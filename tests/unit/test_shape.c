@@ -15,6 +15,8 @@ typedef struct rule_case {
 } rule_case;
 
 static const rule_case fitting[] = {
+    {"add/2x3,2x3", "2x3"},
+    {"add/scalar,scalar", "scalar"},
     {"argmax/2x3x4/axis=1", "2x4"},
     {"argmax/2x3x4", "2x3"},
     {"argmax/scalar/axis=0", "scalar"},
@@ -44,6 +46,9 @@ static const rule_case fitting[] = {
     {"matmul/2x1x3x4,7x4x5", "2x7x3x5"},
     {"matmul/0x3x4,1x4x5", "0x3x5"},
     {"matmul/3x0,0x5", "3x5"},
+    {"merge_heads/2x5x3x4", "2x3x20"},
+    {"merge_heads/5x0x4", "0x20"},
+    {"merge_heads/0x3x4", "3x0"},
     {"prelu/3x4", "3x4"},
     {"relu/scalar", "scalar"},
     {"relu/1x1x1x1x1x1x1x2", "1x1x1x1x1x1x1x2"},
@@ -59,12 +64,23 @@ static const rule_case fitting[] = {
     {"softmax/3x4/axis=0", "3x4"},
     {"softmax/scalar/axis=-1", "scalar"},
     {"sort/3x0", "3x0"},
+    {"split_heads/2x3x20/heads=5", "2x5x3x4"},
+    {"split_heads/3x20/heads=1", "1x3x20"},
+    {"split_heads/3x0/heads=7", "7x3x0"},
     {"sum/3x0x2/axis=1", "3x2"},
     {"sum/scalar/axis=0", "scalar"},
     {"sum_all/3x0", "scalar"},
 };
 
 static const rule_case unfitting[] = {
+    {"add/2x3,3", "add: shapes 2x3 and 3 differ"},
+    {"add/2x3,2x4", "add: shapes 2x3 and 2x4 differ"},
+    {"merge_heads/2x3", "merge_heads: rank 2 given, it must be at least 3"},
+    {"split_heads/2x3x20", "split_heads: heads must be given"},
+    {"split_heads/2x3x20/heads=0", "split_heads: heads must be at least 1"},
+    {"split_heads/2x3x20/heads=3", "split_heads: 20 features cannot be divided among 3 heads"},
+    {"split_heads/20/heads=4", "split_heads: rank 1 given, it must be at least 2"},
+    {"split_heads/1x1x1x1x1x1x2x4/heads=2", "split_heads: the result would have rank 9"},
     {"argmax/2x0/axis=1", "argmax: axis 1 has no elements"},
     {"argmax/2x3/axis=2", "argmax: axis 2 is out of range for rank 2"},
     {"argmax/2x3/axis=-3", "argmax: axis -3 is out of range for rank 2"},

@@ -4,6 +4,7 @@
 #include "oracle/expected.h"
 
 static const char *const cases[] = {
+    "add/37x41,37x41",
     "argmax/16x50x20/axis=1",
     "bce/100x33,100x33",
     "concat/30x7,30x11/axis=1",
@@ -15,6 +16,7 @@ static const char *const cases[] = {
     "linear/20x300,300x70,70",
     "matmul/3x33x1000,3x1000x31",
     "matmul/40x513,513x80",
+    "merge_heads/3x5x37x9",
     "prelu/37x41",
     "relu/37x41",
     "selu/37x41",
@@ -29,6 +31,7 @@ static const char *const cases[] = {
     "softmax/13x700/axis=-1",
     "softmax/7x30x9/axis=1",
     "sort/16x50x20/axis=1",
+    "split_heads/3x37x45/heads=5",
     "sum/16x500x20/axis=1",
     "sum/700x301/axis=-1",
     "sum_all/300x100",

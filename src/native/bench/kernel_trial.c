@@ -20,7 +20,8 @@ typedef struct slot {
 
 #define RECIPES_OF(name)                                                                                               \
     _Generic(((tm_kernels *)0)->name, tm_map_kernel                                                                    \
-             : tm_trial_of_map, tm_bce_kernel                                                                          \
+             : tm_trial_of_map, tm_pair_kernel                                                                         \
+             : tm_trial_of_pair, tm_bce_kernel                                                                         \
              : tm_trial_of_bce, tm_sum_kernel                                                                          \
              : tm_trial_of_sum, tm_argmax_kernel                                                                       \
              : tm_trial_of_argmax, tm_columns_kernel                                                                   \

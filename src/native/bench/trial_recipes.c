@@ -56,6 +56,24 @@ static void make_map(tm_trial *trial, const tm_kernels *table)
 }
 const tm_trial_recipe tm_trial_of_map[] = {{"", TM_TRIAL_EVERYWHERE, false, make_map}, {0}};
 
+static void call_pair(const tm_trial *trial, const tm_kernels *table, void *y)
+{
+    TM_TRIAL_KERNEL(tm_pair_kernel, table)(trial->x, trial->x2, y, trial->length, streams(trial));
+}
+
+static void make_pair(tm_trial *trial, const tm_kernels *table)
+{
+    (void)table;
+    trial->length = pieces(trial, 12);
+    trial->x = tm_trial_reals(trial, trial->length);
+    trial->x2 = tm_trial_reals(trial, trial->length);
+    tm_trial_results(trial, TM_TRIAL_FLOATS, 1, trial->length, trial->length);
+    set_work(trial, (double)trial->length, 12);
+    trial->call = call_pair;
+    say_count(trial);
+}
+const tm_trial_recipe tm_trial_of_pair[] = {{"", TM_TRIAL_EVERYWHERE, false, make_pair}, {0}};
+
 static void call_bce(const tm_trial *trial, const tm_kernels *table, void *y)
 {
     *(double *)y = TM_TRIAL_KERNEL(tm_bce_kernel, table)(trial->x, trial->x2, trial->length);

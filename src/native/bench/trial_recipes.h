@@ -13,12 +13,12 @@ typedef struct tm_trial_recipe {
 } tm_trial_recipe;
 
 /* Ended by an entry without `make`. */
-extern const tm_trial_recipe tm_trial_of_map[], tm_trial_of_bce[], tm_trial_of_sum[], tm_trial_of_argmax[],
-    tm_trial_of_columns[], tm_trial_of_argmax_columns[], tm_trial_of_rows[], tm_trial_of_softmax_part[],
-    tm_trial_of_softmax_apply[], tm_trial_of_layer_norm[], tm_trial_of_sort[], tm_trial_of_sort_columns[],
-    tm_trial_of_accumulate[], tm_trial_of_widen[], tm_trial_of_narrow[], tm_trial_of_gemm[], tm_trial_of_gemm_bf16[],
-    tm_trial_of_attend[], tm_trial_of_conv_planar[], tm_trial_of_deinterleave[], tm_trial_of_copy_rows[],
-    tm_trial_of_gather_rows[], tm_trial_of_scatter_rows[];
+extern const tm_trial_recipe tm_trial_of_map[], tm_trial_of_pair[], tm_trial_of_bce[], tm_trial_of_sum[],
+    tm_trial_of_argmax[], tm_trial_of_columns[], tm_trial_of_argmax_columns[], tm_trial_of_rows[],
+    tm_trial_of_softmax_part[], tm_trial_of_softmax_apply[], tm_trial_of_layer_norm[], tm_trial_of_sort[],
+    tm_trial_of_sort_columns[], tm_trial_of_accumulate[], tm_trial_of_widen[], tm_trial_of_narrow[], tm_trial_of_gemm[],
+    tm_trial_of_gemm_bf16[], tm_trial_of_attend[], tm_trial_of_conv_planar[], tm_trial_of_deinterleave[],
+    tm_trial_of_copy_rows[], tm_trial_of_gather_rows[], tm_trial_of_scatter_rows[];
 
 enum {
     TM_TRIAL_CACHES = 1u << TM_TRIAL_L1 | 1u << TM_TRIAL_L2,

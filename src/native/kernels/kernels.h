@@ -14,6 +14,9 @@
 /* y[i] = f(x[i], parameter), 0 <= i < n; x == y is allowed. */
 typedef void (*tm_map_kernel)(const float *x, float *y, int64_t n, float parameter, bool stream);
 
+/* y[i] = f(a[i], b[i]), 0 <= i < n; y may be a or b. */
+typedef void (*tm_pair_kernel)(const float *a, const float *b, float *y, int64_t n, bool stream);
+
 /* Sum over i of -(t ln p + (1-t) ln(1-p)), each logarithm clamped at -100; accurate to float64 rounding of the terms.
  */
 typedef double (*tm_bce_kernel)(const float *p, const float *t, int64_t n);

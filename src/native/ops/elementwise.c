@@ -58,6 +58,38 @@ PLAN_MAP(selu, selu_f32, 16.0)
 PLAN_MAP(sigmoid, sigmoid_f32, 20.0)
 PLAN_MAP(softplus, softplus_f32, 24.0)
 
+typedef struct pair_work {
+    tm_pair_kernel kernel;
+    const float *a, *b;
+    float *y;
+    int64_t elements;
+    bool stream;
+} pair_work;
+
+static void pair_body(void *context, int32_t member, int32_t members)
+{
+    const pair_work *work = context;
+    int64_t begin, end;
+    tm_share(work->elements, 1024, member, members, &begin, &end);
+    work->kernel(work->a + begin, work->b + begin, work->y + begin, end - begin, work->stream);
+}
+
+static void run_add(const tm_step *step, const tm_frame *frame)
+{
+    pair_work work = {frame->kernels->add_f32,     tm_step_input(step, frame, 0), tm_step_input(step, frame, 1),
+                      tm_step_result(step, frame), step->size[ELEMENTS],          step->stream};
+    tm_pool_run(frame->pool, step->members, pair_body, &work);
+}
+
+tm_status tm_plan_add(const tm_planner *planner, tm_step *step, tm_error *error)
+{
+    (void)error;
+    step->run = run_add;
+    TM_USE(planner, step, add_f32);
+    plan_map(planner, step, 1.0);
+    return TM_OK;
+}
+
 /* The slope is data, known only when the step runs. */
 static void run_prelu(const tm_step *step, const tm_frame *frame)
 {

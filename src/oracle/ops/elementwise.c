@@ -1,4 +1,4 @@
-/* relu, leaky_relu, prelu, selu, sigmoid, softplus: one element at a time. A NaN stays a NaN in each. */
+/* relu, leaky_relu, prelu, selu, sigmoid, softplus, add: one element at a time. A NaN stays a NaN in each. */
 #include "oracle/problem.h"
 
 #include <math.h>
@@ -28,6 +28,14 @@ static void oracle_relu(const tm_problem *problem, const tm_unit *unit, double *
     (void)size, (void)scratch;
     tm_source_read(&problem->in[0], unit->base, unit->count, 1, want);
     for (int64_t i = 0; i < unit->count; i++) want[i] = want[i] < 0 ? 0 : want[i];
+}
+
+static void oracle_add(const tm_problem *problem, const tm_unit *unit, double *want, double *size, double *scratch)
+{
+    (void)size;
+    tm_source_read(&problem->in[0], unit->base, unit->count, 1, want);
+    tm_source_read(&problem->in[1], unit->base, unit->count, 1, scratch);
+    for (int64_t i = 0; i < unit->count; i++) want[i] += scratch[i];
 }
 
 static void oracle_leaky_relu(const tm_problem *problem, const tm_unit *unit, double *want, double *size,
@@ -86,6 +94,7 @@ static void oracle_softplus(const tm_problem *problem, const tm_unit *unit, doub
     }
 }
 
+const tm_oracle_op tm_oracle_add = {.layout = flat_cheap, .unit = oracle_add, .direct = true};
 const tm_oracle_op tm_oracle_relu = {.layout = flat_cheap, .unit = oracle_relu, .direct = true};
 const tm_oracle_op tm_oracle_leaky_relu = {.layout = flat_cheap, .unit = oracle_leaky_relu, .direct = true};
 const tm_oracle_op tm_oracle_prelu = {.layout = flat_cheap, .unit = oracle_prelu, .direct = true};

@@ -1,4 +1,4 @@
-/* gather, concat, sort, argmax: results are input elements or positions, to the bit. */
+/* gather, concat, sort, argmax, split_heads, merge_heads: results are input elements or positions, to the bit. */
 #include "oracle/problem.h"
 
 #include <math.h>
@@ -115,6 +115,49 @@ static void oracle_argmax(const tm_problem *problem, const tm_unit *unit, double
     }
 }
 
+/* A unit of both is one row of one head: d elements of the operand or of the result, which lie together. */
+static void heads_layout(tm_layout *into, int64_t elements, int64_t width)
+{
+    tm_layout_blocks(into, width > 0 ? elements / width : 0, width, width, 0);
+    into->cost_ns = 2.0 * (double)elements + 50.0 * (double)into->units;
+}
+
+static void split_heads_layout(const tm_problem *problem, tm_layout *into)
+{
+    const tm_shape *y = &problem->result;
+    heads_layout(into, tm_shape_elements(y), y->dim[y->rank - 1]);
+}
+
+/* Row (b, h, t) of the result is piece h of row (b, t) of x. */
+static void oracle_split_heads(const tm_problem *problem, const tm_unit *unit, double *want, double *size,
+                               double *scratch)
+{
+    (void)size, (void)scratch;
+    const int64_t *dim = problem->result.dim + problem->result.rank - 3;
+    const int64_t heads = dim[0], tokens = dim[1];
+    const int64_t token = unit->row % tokens, head = unit->row / tokens % heads, batch = unit->row / tokens / heads;
+    tm_source_read(&problem->in[0], ((batch * tokens + token) * heads + head) * dim[2], unit->count, 1, want);
+}
+
+static void merge_heads_layout(const tm_problem *problem, tm_layout *into)
+{
+    const tm_shape *x = &problem->in[0].shape;
+    heads_layout(into, tm_shape_elements(x), x->dim[x->rank - 1]);
+}
+
+/* Piece h of row (b, t) of the result is row (b, h, t) of x. */
+static void oracle_merge_heads(const tm_problem *problem, const tm_unit *unit, double *want, double *size,
+                               double *scratch)
+{
+    (void)size, (void)scratch;
+    const int64_t *dim = problem->in[0].shape.dim + problem->in[0].shape.rank - 3;
+    const int64_t heads = dim[0], tokens = dim[1];
+    const int64_t head = unit->row % heads, token = unit->row / heads % tokens, batch = unit->row / heads / tokens;
+    tm_source_read(&problem->in[0], ((batch * heads + head) * tokens + token) * dim[2], unit->count, 1, want);
+}
+
+const tm_oracle_op tm_oracle_split_heads = {.layout = split_heads_layout, .unit = oracle_split_heads, .direct = true};
+const tm_oracle_op tm_oracle_merge_heads = {.layout = merge_heads_layout, .unit = oracle_merge_heads, .direct = true};
 const tm_oracle_op tm_oracle_gather = {.layout = gather_layout, .unit = oracle_gather, .direct = true};
 const tm_oracle_op tm_oracle_concat = {.layout = concat_layout, .unit = oracle_concat, .direct = true};
 const tm_oracle_op tm_oracle_sort = {.layout = sort_layout, .unit = oracle_sort};

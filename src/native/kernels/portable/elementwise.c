@@ -50,6 +50,12 @@ void tm_copy_f32__portable(const float *x, float *y, int64_t n, float parameter,
     if (n > 0) memmove(y, x, (size_t)n * sizeof *x);
 }
 
+void tm_add_f32__portable(const float *a, const float *b, float *y, int64_t n, bool stream)
+{
+    (void)stream;
+    for (int64_t i = 0; i < n; i++) y[i] = a[i] + b[i];
+}
+
 void tm_add_row_f32__portable(float *y, const float *x, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) y[i] += x[i];

@@ -1,0 +1,6 @@
+/* The sum of two arrays on 4 lanes. */
+#include "vec_f32__neon.h"
+
+#define NAME       KERNEL(add_f32)
+#define PAIR(u, v) ADD(u, v)
+#include "pair_map.h"
