@@ -4,6 +4,7 @@
 
 #include "base/dtype.h"
 #include "base/file.h"
+#include "suite/layers.h"
 
 #include <regex.h>
 #include <stdio.h>
@@ -76,7 +77,7 @@ static int add_file(const char *path, const dtypes *types, tm_case_list *into)
     return status == TM_OK ? TM_EXIT_OK : tm_cli_error(status, &error);
 }
 
-/* Complains if what stands before the first slash is a plain word but no op. */
+/* Complains if what stands before the first slash is a plain word but no op or layer. */
 static bool names_unknown_op(const char *id)
 {
     char word[64];
@@ -85,12 +86,14 @@ static bool names_unknown_op(const char *id)
     memcpy(word, id, length);
     word[length] = '\0';
     tm_op op;
-    if (tm_op_parse(word, &op)) return false;
-    const char *names[TM_OP_COUNT];
+    if (tm_op_parse(word, &op) || tm_layer_named(word)) return false;
+    const char *names[TM_OP_COUNT + TM_LAYERS];
     for (int i = 0; i < TM_OP_COUNT; i++) names[i] = tm_op_name((tm_op)i);
-    const char *nearest = tm_nearest(word, names, TM_OP_COUNT);
+    for (int i = 0; i < TM_LAYERS; i++) names[TM_OP_COUNT + i] = tm_layer_owner(tm_layer_at(i)).name;
+    const char *nearest = tm_nearest(word, names, TM_OP_COUNT + TM_LAYERS);
     if (!nearest) return false;
-    tm_cli_complain(TM_EXIT_USAGE, "case '%.200s': there is no op '%s' (did you mean '%s'?)", id, word, nearest);
+    tm_cli_complain(TM_EXIT_USAGE, "case '%.200s': there is no op or layer '%s' (did you mean '%s'?)", id, word,
+                    nearest);
     return true;
 }
 

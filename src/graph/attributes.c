@@ -90,27 +90,33 @@ static const char *kind_words(tm_attribute attribute)
     return "none, causal or causal_end";
 }
 
-static tm_status parse_one(tm_op op, const char *item, size_t length, unsigned *seen, tm_attributes *into,
-                           tm_error *error)
+static bool has(const tm_attribute_owner *owner, tm_attribute attribute)
+{
+    const tm_attribute *at = owner->has;
+    while (*at != TM_ATTRIBUTE_COUNT && *at != attribute) at++;
+    return *at != TM_ATTRIBUTE_COUNT;
+}
+
+static tm_status parse_one(const tm_attribute_owner *owner, const char *item, size_t length, unsigned *seen,
+                           tm_attributes *into, tm_error *error)
 {
     char value[64];
-    const char *const op_name = tm_op_name(op);
     const char *const equals = memchr(item, '=', length);
     const int shown = length < 64 ? (int)length : 64;
     if (!equals) {
-        return tm_fail(error, TM_INVALID_ARGUMENT, "%s: attribute '%.*s' is not of the form name=value", op_name, shown,
-                       item);
+        return tm_fail(error, TM_INVALID_ARGUMENT, "%s: attribute '%.*s' is not of the form name=value", owner->name,
+                       shown, item);
     }
     const size_t name_length = (size_t)(equals - item);
     const size_t value_length = length - name_length - 1;
     tm_attribute attribute = TM_ATTRIBUTE_COUNT;
-    if (!tm_attribute_parse(item, name_length, &attribute) || !tm_op_has(op, attribute)) {
-        return tm_fail(error, TM_INVALID_ARGUMENT, "%s: there is no attribute '%.*s'", op_name,
+    if (!tm_attribute_parse(item, name_length, &attribute) || !has(owner, attribute)) {
+        return tm_fail(error, TM_INVALID_ARGUMENT, "%s: there is no attribute '%.*s'", owner->name,
                        name_length < 64 ? (int)name_length : 64, item);
     }
     const char *const name = tm_attribute_name(attribute);
     if (*seen & 1u << attribute) {
-        return tm_fail(error, TM_INVALID_ARGUMENT, "%s: attribute %s is given twice", op_name, name);
+        return tm_fail(error, TM_INVALID_ARGUMENT, "%s: attribute %s is given twice", owner->name, name);
     }
     *seen |= 1u << attribute;
     if (value_length < sizeof value) {
@@ -118,60 +124,61 @@ static tm_status parse_one(tm_op op, const char *item, size_t length, unsigned *
         value[value_length] = 0;
         if (parse_value(attribute, value, into)) return TM_OK;
     }
-    return tm_fail(error, TM_INVALID_ARGUMENT, "%s: %s must be %s, not '%.*s'", op_name, name, kind_words(attribute),
-                   value_length < 64 ? (int)value_length : 64, equals + 1);
+    return tm_fail(error, TM_INVALID_ARGUMENT, "%s: %s must be %s, not '%.*s'", owner->name, name,
+                   kind_words(attribute), value_length < 64 ? (int)value_length : 64, equals + 1);
 }
 
-tm_status tm_attributes_parse(tm_op op, const char *text, tm_attributes *into, tm_error *error)
+static tm_status check(const tm_attribute_owner *owner, const tm_attributes *attributes, tm_error *error)
+{
+    tm_attributes copy = *attributes;
+    for (const tm_attribute *at = owner->has; *at != TM_ATTRIBUTE_COUNT; at++) {
+        const int64_t *const integer = tm_attribute_integer(&copy, *at);
+        const char *const name = tm_attribute_name(*at);
+        if (integer && *integer == INT64_MIN) {
+            return tm_fail(error, TM_INVALID_ARGUMENT, "%s: %s must be given", owner->name, name);
+        }
+        if (*at == TM_ATTRIBUTE_rows && *integer < 0) {
+            return tm_fail(error, TM_INVALID_ARGUMENT, "%s: rows must not be negative", owner->name);
+        }
+        if (*at == TM_ATTRIBUTE_heads && *integer < 1) {
+            return tm_fail(error, TM_INVALID_ARGUMENT, "%s: heads must be at least 1", owner->name);
+        }
+        if (*at == TM_ATTRIBUTE_mask && (*integer < 0 || *integer >= MASKS)) {
+            return tm_fail(error, TM_INVALID_ARGUMENT, "%s: there is no mask number %lld", owner->name,
+                           (long long)*integer);
+        }
+        if (*at == TM_ATTRIBUTE_eps && !(copy.eps >= 0 && isfinite(copy.eps))) {
+            return tm_fail(error, TM_INVALID_ARGUMENT, "%s: eps must be finite and not negative", owner->name);
+        }
+        if (*at == TM_ATTRIBUTE_slope && !isfinite(copy.slope)) {
+            return tm_fail(error, TM_INVALID_ARGUMENT, "%s: slope must be finite", owner->name);
+        }
+        if (*at == TM_ATTRIBUTE_scale && isinf(copy.scale)) {
+            return tm_fail(error, TM_INVALID_ARGUMENT, "%s: scale must be finite", owner->name);
+        }
+    }
+    return TM_OK;
+}
+
+tm_status tm_attributes_parse_for(const tm_attribute_owner *owner, const char *text, tm_attributes *into,
+                                  tm_error *error)
 {
     tm_attributes parsed = *into;
     unsigned seen = 0;
     const char *at = text ? text : "";
     while (*at) {
         const size_t length = strcspn(at, ",");
-        const tm_status status = parse_one(op, at, length, &seen, &parsed, error);
+        const tm_status status = parse_one(owner, at, length, &seen, &parsed, error);
         if (status != TM_OK) return status;
         at += length;
         if (*at == ',' && at[1] == 0) {
-            return tm_fail(error, TM_INVALID_ARGUMENT, "%s: attributes end with a comma", tm_op_name(op));
+            return tm_fail(error, TM_INVALID_ARGUMENT, "%s: attributes end with a comma", owner->name);
         }
         if (*at == ',') at++;
     }
-    const tm_status status = tm_attributes_check(op, &parsed, error);
+    const tm_status status = check(owner, &parsed, error);
     if (status == TM_OK) *into = parsed;
     return status;
-}
-
-tm_status tm_attributes_check(tm_op op, const tm_attributes *attributes, tm_error *error)
-{
-    tm_attributes copy = *attributes;
-    for (const tm_attribute *at = tm_op_attributes(op); *at != TM_ATTRIBUTE_COUNT; at++) {
-        const int64_t *const integer = tm_attribute_integer(&copy, *at);
-        const char *const name = tm_attribute_name(*at);
-        if (integer && *integer == INT64_MIN) {
-            return tm_fail(error, TM_INVALID_ARGUMENT, "%s: %s must be given", tm_op_name(op), name);
-        }
-        if (*at == TM_ATTRIBUTE_rows && *integer < 0) {
-            return tm_fail(error, TM_INVALID_ARGUMENT, "%s: rows must not be negative", tm_op_name(op));
-        }
-        if (*at == TM_ATTRIBUTE_heads && *integer < 1) {
-            return tm_fail(error, TM_INVALID_ARGUMENT, "%s: heads must be at least 1", tm_op_name(op));
-        }
-        if (*at == TM_ATTRIBUTE_mask && (*integer < 0 || *integer >= MASKS)) {
-            return tm_fail(error, TM_INVALID_ARGUMENT, "%s: there is no mask number %lld", tm_op_name(op),
-                           (long long)*integer);
-        }
-        if (*at == TM_ATTRIBUTE_eps && !(copy.eps >= 0 && isfinite(copy.eps))) {
-            return tm_fail(error, TM_INVALID_ARGUMENT, "%s: eps must be finite and not negative", tm_op_name(op));
-        }
-        if (*at == TM_ATTRIBUTE_slope && !isfinite(copy.slope)) {
-            return tm_fail(error, TM_INVALID_ARGUMENT, "%s: slope must be finite", tm_op_name(op));
-        }
-        if (*at == TM_ATTRIBUTE_scale && isinf(copy.scale)) {
-            return tm_fail(error, TM_INVALID_ARGUMENT, "%s: scale must be finite", tm_op_name(op));
-        }
-    }
-    return TM_OK;
 }
 
 void tm_real_print(double value, tm_text *into)
@@ -187,11 +194,11 @@ void tm_real_print(double value, tm_text *into)
     tm_text_add(into, digits);
 }
 
-bool tm_attributes_print(tm_op op, const tm_attributes *attributes, tm_text *into)
+bool tm_attributes_print_for(const tm_attribute_owner *owner, const tm_attributes *attributes, tm_text *into)
 {
     bool added = false;
     tm_attributes copy = *attributes;
-    for (const tm_attribute *at = tm_op_attributes(op); *at != TM_ATTRIBUTE_COUNT; at++) {
+    for (const tm_attribute *at = owner->has; *at != TM_ATTRIBUTE_COUNT; at++) {
         const double *const real = tm_attribute_real(&copy, *at);
         if (*at == TM_ATTRIBUTE_rows || (real && isnan(*real))) continue;
         tm_text_format(into, "%s%s=", added ? "," : "", tm_attribute_name(*at));
@@ -206,4 +213,27 @@ bool tm_attributes_print(tm_op op, const tm_attributes *attributes, tm_text *int
         }
     }
     return added;
+}
+
+tm_attribute_owner tm_op_owner(tm_op op)
+{
+    return (tm_attribute_owner){tm_op_name(op), tm_op_attributes(op)};
+}
+
+tm_status tm_attributes_parse(tm_op op, const char *text, tm_attributes *into, tm_error *error)
+{
+    const tm_attribute_owner owner = tm_op_owner(op);
+    return tm_attributes_parse_for(&owner, text, into, error);
+}
+
+tm_status tm_attributes_check(tm_op op, const tm_attributes *attributes, tm_error *error)
+{
+    const tm_attribute_owner owner = tm_op_owner(op);
+    return check(&owner, attributes, error);
+}
+
+bool tm_attributes_print(tm_op op, const tm_attributes *attributes, tm_text *into)
+{
+    const tm_attribute_owner owner = tm_op_owner(op);
+    return tm_attributes_print_for(&owner, attributes, into);
 }

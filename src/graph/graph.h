@@ -75,13 +75,25 @@ const char *tm_op_data(tm_op op); /* the letters of ops.def's data column */
 /* The op's defaults; REQUIRED ones are set to INT64_MIN and must be overwritten before use. */
 tm_attributes tm_op_defaults(tm_op op);
 
+/* Something that has attributes: an op, or a part of a model that is made of several. `has` ends with
+ * TM_ATTRIBUTE_COUNT. */
+typedef struct tm_attribute_owner {
+    const char *name;
+    const tm_attribute *has;
+} tm_attribute_owner;
+
+tm_attribute_owner tm_op_owner(tm_op op);
+
 /* Parses "axis=-1,mask=none" over `into`'s present values. An unknown name, one that the op does not have, a repeated
  * one, a malformed value, or a REQUIRED one left unset is an error that names op and attribute. */
 tm_status tm_attributes_parse(tm_op op, const char *text, tm_attributes *into, tm_error *error);
+tm_status tm_attributes_parse_for(const tm_attribute_owner *owner, const char *text, tm_attributes *into,
+                                  tm_error *error);
 
 /* Appends every attribute of the op in the order of ops.def, "axis=-1" (reals in the shortest form that reads back the
  * same); a derived one is left out, and so is `rows`, which the shapes of an id already tell. False: none was added. */
 bool tm_attributes_print(tm_op op, const tm_attributes *attributes, tm_text *into);
+bool tm_attributes_print_for(const tm_attribute_owner *owner, const tm_attributes *attributes, tm_text *into);
 
 /* Adds a node with attributes given as values; as tm_graph_op otherwise. */
 int32_t tm_graph_add(tm_graph *graph, tm_op op, const int32_t *operands, int32_t count, const tm_attributes *attributes,

@@ -193,7 +193,7 @@ void tm_check_ulp(const tm_judge *judge, const tm_unit *unit, const double *got,
     tm_rule rule = judge->rule;
     rule.c = 0;
     rule.u_acc = rule.max_limit = 1;
-    const tm_judge by_ulp = {judge->problem, rule, judge->counts_zeros};
+    const tm_judge by_ulp = {judge->problem, rule, judge->counts_zeros, judge->check};
     block now;
     for (int64_t first = 0; first < unit->count; first += BLOCK) {
         const int64_t count = fill_block(&now, unit, first, got, want);

@@ -31,15 +31,18 @@ typedef struct tm_tally {
     uint32_t labels;
 } tm_tally;
 
-typedef struct tm_judge {
-    const tm_problem *problem; /* with the verified inputs */
-    tm_rule rule;
-    bool counts_zeros; /* may_be_zero is wanted: only where a sample is judged */
-} tm_judge;
+typedef struct tm_judge tm_judge;
 
 /* Judges one unit; `size` is NULL for ops that are not sized. */
 typedef void (*tm_check_function)(const tm_judge *judge, const tm_unit *unit, const double *got, const double *want,
                                   const float *size, tm_tally *tally);
+
+struct tm_judge {
+    const tm_problem *problem; /* with the verified inputs */
+    tm_rule rule;
+    bool counts_zeros; /* may_be_zero is wanted: only where a sample is judged */
+    tm_check_function check;
+};
 
 void tm_check_exact(const tm_judge *, const tm_unit *, const double *, const double *, const float *, tm_tally *);
 void tm_check_candidate(const tm_judge *, const tm_unit *, const double *, const double *, const float *, tm_tally *);
@@ -53,8 +56,8 @@ void tm_check_softmax(const tm_judge *, const tm_unit *, const double *, const d
 void tm_check_probe(const tm_judge *, const tm_unit *, const double *, const double *, const float *, tm_tally *);
 
 /* Judges every unit of `expected` on all threads. */
-tm_status tm_judge_all(const tm_judge *judge, const tm_expected *expected, const void *got, tm_check_function check,
-                       tm_tally *into, tm_error *error);
+tm_status tm_judge_all(const tm_judge *judge, const tm_expected *expected, const void *got, tm_tally *into,
+                       tm_error *error);
 
 /* The largest row residual of C r against A (B r) over its bound, all outputs; NaN where the op has no such check.
  * With `exact`, the bound is that of the final rounding alone (probe data). */

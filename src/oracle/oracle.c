@@ -1,7 +1,8 @@
-/* Expected outputs: which units are computed, and computing them on all threads.
+/* Expected outputs: which units are computed, and computing them on all threads. Graphs of several nodes are evaluated
+ * elsewhere (layer.c).
  *
  * A sample is stratified: the units are cut into equal runs of neighbours and one is drawn from each, so that no block
- * of rows goes unseen. Graphs of several nodes are evaluated whole, node by node, results kept in float64. */
+ * of rows goes unseen. */
 #include "oracle/oracle.h"
 
 #include "base/clock.h"
@@ -29,15 +30,19 @@ static int64_t begin_of_stratum(int64_t stratum, int64_t strata, int64_t units)
     return stratum * (units / strata) + tm_least(stratum, units % strata);
 }
 
+int64_t tm_stratum_draw(int64_t stratum, int64_t strata, int64_t units, uint64_t seed)
+{
+    const int64_t begin = begin_of_stratum(stratum, strata, units), end = begin_of_stratum(stratum + 1, strata, units);
+    return begin + (int64_t)(mix(seed ^ mix((uint64_t)stratum)) % (uint64_t)(end - begin));
+}
+
 /* One unit of each stratum into expected->unit. */
 static void draw(tm_expected *expected, int64_t strata, uint64_t seed)
 {
     expected->chosen = strata;
     expected->count = 0;
     for (int64_t i = 0; i < strata; i++) {
-        const int64_t begin = begin_of_stratum(i, strata, expected->layout.units);
-        const int64_t end = begin_of_stratum(i + 1, strata, expected->layout.units);
-        expected->unit[i] = begin + (int64_t)(mix(seed ^ mix((uint64_t)i)) % (uint64_t)(end - begin));
+        expected->unit[i] = tm_stratum_draw(i, strata, expected->layout.units, seed);
         expected->count += tm_unit_at(&expected->layout, expected->unit[i]).count;
     }
 }
@@ -65,7 +70,7 @@ static tm_status choose(tm_expected *expected, const tm_shape *result, const tm_
     return TM_OK;
 }
 
-static tm_status place(tm_expected *expected, tm_error *error)
+tm_status tm_expected_place(tm_expected *expected, tm_error *error)
 {
     expected->offset = malloc(((size_t)expected->chosen + 1) * sizeof *expected->offset);
     if (!expected->offset) return tm_fail_memory(error, "the oracle's offsets");
@@ -98,8 +103,7 @@ static void compute_units(void *context, int64_t begin, int64_t end, double *scr
     }
 }
 
-/* Enough units per hand-out that counting them costs nothing, few enough that all threads finish together. */
-static int64_t grain_of(int64_t units, int threads)
+int64_t tm_grain_of(int64_t units, int threads)
 {
     return tm_most(1, tm_least(1024, units / (16 * (int64_t)threads)));
 }
@@ -111,7 +115,7 @@ static tm_status compute(tm_problem *problem, tm_expected *expected, tm_error *e
     if (status != TM_OK) return status;
     compute_job job = {problem, expected, op->unit};
     const size_t doubles = expected->layout.scratch + (size_t)expected->layout.longest;
-    return tm_parallel_scratch(expected->chosen, grain_of(expected->chosen, problem->threads), problem->threads,
+    return tm_parallel_scratch(expected->chosen, tm_grain_of(expected->chosen, problem->threads), problem->threads,
                                doubles, compute_units, &job, error);
 }
 
@@ -133,23 +137,30 @@ static tm_status full_key(const tm_graph *graph, const tm_expect_options *option
     return status;
 }
 
-static tm_status expect_stored(const tm_graph *graph, tm_problem *problem, const tm_expect_options *options,
-                               tm_expected *expected, tm_error *error)
+tm_status tm_expected_fill(const tm_graph *graph, const tm_expect_options *options, tm_expected *expected,
+                           tm_fill_function fill, void *context, tm_error *error)
 {
     const char *folder = options->cache_key ? options->cache_folder : NULL;
     tm_text key = {0};
-    tm_status status = place(expected, error);
+    tm_status status = tm_expected_place(expected, error);
     if (status == TM_OK) status = full_key(graph, options, expected, &key, error);
     if (status != TM_OK || (folder && tm_blob_load(expected, folder, key.data))) goto done;
     const uint64_t start = tm_now_ns();
     status = tm_blob_new(expected, key.data, error);
-    if (status == TM_OK) status = compute(problem, expected, error);
-    tm_problem_release(problem);
+    if (status == TM_OK) status = fill(context, expected, error);
     if (status == TM_OK && folder && (double)(tm_now_ns() - start) > worth_caching_ns) {
         tm_blob_save(expected, folder, key.data);
     }
 done:
     tm_text_free(&key);
+    return status;
+}
+
+static tm_status compute_node(void *context, tm_expected *expected, tm_error *error)
+{
+    tm_problem *problem = context;
+    const tm_status status = compute(problem, expected, error);
+    tm_problem_release(problem);
     return status;
 }
 
@@ -163,114 +174,9 @@ static tm_status expect_node(const tm_graph *graph, const void *const *inputs, c
     expected->stored = !op->direct;
     tm_status status = choose(expected, &problem.result, options, error);
     if (status != TM_OK) return status;
-    if (expected->stored) return expect_stored(graph, &problem, options, expected, error);
+    if (expected->stored) return tm_expected_fill(graph, options, expected, compute_node, &problem, error);
     status = tm_problem_prepare(&problem, error);
     expected->problem = problem;
-    return status;
-}
-
-/* Results of one node, placed where they belong in the output. */
-typedef struct node_job {
-    const tm_problem *problem;
-    tm_layout layout;
-    tm_unit_function unit;
-    double *into;
-    bool rounded;
-} node_job;
-
-static void node_units(void *context, int64_t begin, int64_t end, double *scratch)
-{
-    const node_job *job = context;
-    double *want = scratch + job->layout.scratch, *size = want + job->layout.longest;
-    for (int64_t i = begin; i < end; i++) {
-        const tm_unit unit = tm_unit_at(&job->layout, i);
-        job->unit(job->problem, &unit, want, size, scratch);
-        for (int64_t j = 0; j < unit.count; j++) {
-            job->into[unit.base + j * unit.stride] =
-                job->rounded ? tm_round_to(job->problem->result.dtype, want[j]) : want[j];
-        }
-    }
-}
-
-static tm_status evaluate_node(const tm_graph *graph, int32_t node, const void *const *values, int threads,
-                               bool rounded, double *into, tm_error *error)
-{
-    tm_problem problem = tm_problem_view(graph, node, values, threads);
-    const tm_oracle_op *op = tm_oracle_op_of(problem.op);
-    node_job job = {.problem = &problem, .unit = op->unit, .into = into, .rounded = rounded};
-    op->layout(&problem, &job.layout);
-    tm_status status = tm_problem_prepare(&problem, error);
-    if (status == TM_OK) {
-        const size_t doubles = job.layout.scratch + 2 * (size_t)job.layout.longest;
-        status = tm_parallel_scratch(job.layout.units, grain_of(job.layout.units, problem.threads), problem.threads,
-                                     doubles, node_units, &job, error);
-    }
-    tm_problem_release(&problem);
-    return status;
-}
-
-/* Output 0, of `elements` elements. With `rounded`, every node's result is rounded to its dtype. */
-static tm_status evaluate(const tm_graph *graph, const void *const *inputs, int threads, bool rounded, double *into,
-                          tm_error *error)
-{
-    const int32_t last = graph->output[0] - graph->inputs;
-    const void **values = calloc((size_t)(graph->inputs + graph->nodes), sizeof *values);
-    if (!values) return tm_fail_memory(error, "the oracle's values");
-    memcpy(values, inputs, (size_t)graph->inputs * sizeof *values);
-    tm_status status = TM_OK;
-    for (int32_t node = 0; node <= last && status == TM_OK; node++) {
-        const int32_t value = graph->inputs + node;
-        double *result = into;
-        if (node != last) {
-            result = malloc(((size_t)tm_shape_elements(&graph->shape[value]) + 1) * sizeof *result);
-            values[value] = result;
-        }
-        status = result ? evaluate_node(graph, node, values, threads, rounded, result, error)
-                        : tm_fail_memory(error, "an intermediate of the oracle");
-    }
-    for (int32_t node = 0; node < last; node++) free((void *)(uintptr_t)values[graph->inputs + node]);
-    free(values);
-    return status;
-}
-
-/* S of the rule for layers: per row of the last axis, the rms of our own rounded evaluation's error, at least u times
- * the rms of the row. */
-static void layer_sizes(tm_expected *expected, const double *rounded, double roundoff)
-{
-    for (int64_t i = 0; i < expected->chosen; i++) {
-        const int64_t begin = expected->offset[i], end = expected->offset[i + 1];
-        double error = 0, norm = 0;
-        for (int64_t j = begin; j < end; j++) {
-            error += (rounded[j] - expected->want[j]) * (rounded[j] - expected->want[j]);
-            norm += expected->want[j] * expected->want[j];
-        }
-        const double terms = (double)(end - begin);
-        const double size = fmax(sqrt(error / terms), roundoff * sqrt(norm / terms));
-        for (int64_t j = begin; j < end; j++) expected->size[j] = (float)fmin(size, FLT_MAX);
-    }
-}
-
-static tm_status expect_layer(const tm_graph *graph, const void *const *inputs, const tm_expect_options *options,
-                              tm_expected *expected, tm_error *error)
-{
-    const tm_shape *result = &graph->shape[graph->output[0]];
-    const int64_t elements = tm_shape_elements(result), width = result->rank > 0 ? result->dim[result->rank - 1] : 1;
-    tm_layout_blocks(&expected->layout, width > 0 ? elements / width : 0, width, width, 0);
-    *expected = (tm_expected){.whole = true,
-                              .stored = true,
-                              .layered = true,
-                              .sized = true,
-                              .layout = expected->layout,
-                              .chosen = expected->layout.units,
-                              .count = elements};
-    double *rounded = malloc(((size_t)elements + 1) * sizeof *rounded);
-    if (!rounded) return tm_fail_memory(error, "the oracle's rounded evaluation");
-    tm_status status = place(expected, error);
-    if (status == TM_OK) status = tm_blob_new(expected, "", error);
-    if (status == TM_OK) status = evaluate(graph, inputs, options->threads, false, expected->want, error);
-    if (status == TM_OK) status = evaluate(graph, inputs, options->threads, true, rounded, error);
-    if (status == TM_OK) layer_sizes(expected, rounded, tm_dtype_roundoff(result->dtype));
-    free(rounded);
     return status;
 }
 
@@ -289,7 +195,7 @@ tm_status tm_expect(const tm_graph *graph, const void *const *inputs, const tm_e
     tm_expected *expected = calloc(1, sizeof *expected);
     if (!expected) return tm_fail_memory(error, "expected values");
     status = graph->nodes == 1 ? expect_node(graph, inputs, options, expected, error)
-                               : expect_layer(graph, inputs, options, expected, error);
+                               : tm_expect_layer(graph, inputs, options, expected, error);
     if (status == TM_OK)
         *into = expected;
     else
@@ -321,5 +227,5 @@ tm_status tm_oracle_evaluate(const tm_graph *graph, const void *const *inputs, i
                              tm_error *error)
 {
     const tm_status status = check_graph(graph, error);
-    return status == TM_OK ? evaluate(graph, inputs, threads, false, into, error) : status;
+    return status == TM_OK ? tm_graph_evaluate(graph, inputs, threads, into, error) : status;
 }

@@ -228,10 +228,10 @@ tm_status tm_probe_check(const tm_graph *graph, const void *const *inputs, const
     tm_expected *expected = NULL;
     tm_status status = tm_expect(graph, inputs, &options, &expected, error);
     if (status != TM_OK) return status;
-    const tm_judge judge = {&problem, tm_rule_of(&problem, false, NULL), false};
+    const tm_judge judge = {&problem, tm_rule_of(&problem, false, NULL), false,
+                            problem.op == TM_OP_bce ? check_mean_probe : tm_check_probe};
     tm_tally tally;
-    status =
-        tm_judge_all(&judge, expected, got, problem.op == TM_OP_bce ? check_mean_probe : tm_check_probe, &tally, error);
+    status = tm_judge_all(&judge, expected, got, &tally, error);
     if (status == TM_OK) {
         into->grade = tally.failures == 0 ? TM_GRADE_PASS : TM_GRADE_FAIL;
         into->checked = tally.checked;

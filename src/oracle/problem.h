@@ -25,6 +25,7 @@ typedef struct tm_problem {
     int32_t operands;
     tm_shape result;
     int threads;
+    bool plain;     /* in float32 loops, as our own portable program does it, where the op has such */
     void *prepared; /* what the op's `prepare` made; freed by tm_problem_release */
 } tm_problem;
 
@@ -52,11 +53,18 @@ void tm_layout_lines(tm_layout *into, tm_axis_view view, size_t scratch);
 typedef void (*tm_unit_function)(const tm_problem *problem, const tm_unit *unit, double *want, double *size,
                                  double *scratch);
 
+/* Fills `count` whole rows of the last axis from row `first` on, all at once: for graphs of several nodes, where no
+ * size is asked for. Obeys `plain`. */
+typedef void (*tm_rows_function)(const tm_problem *problem, int64_t first, int64_t count, double *into,
+                                 double *scratch);
+
 typedef struct tm_oracle_op {
     void (*layout)(const tm_problem *problem, tm_layout *into);
     tm_unit_function unit;
     tm_status (*prepare)(tm_problem *problem, tm_error *error); /* NULL: nothing to prepare */
-    bool direct; /* cheaper to compute again than to keep: expected values are not stored */
+    tm_rows_function rows;                                      /* NULL: unit by unit */
+    tm_unit_function plain; /* the unit in float32 loops; NULL: rounding of the result is all its noise */
+    bool direct;            /* cheaper to compute again than to keep: expected values are not stored */
     bool sized;
 } tm_oracle_op;
 
@@ -87,6 +95,10 @@ static inline int64_t tm_ceil_div(int64_t a, int64_t b)
 {
     return b > 0 ? (a + b - 1) / b : 0;
 }
+
+/* rows.c: what a tm_rows_function works on at a time, and the scratch it needs, in doubles. */
+enum { TM_ROWS = 64, TM_ROWS_SCRATCH = 3 * 64 * 64 };
+void tm_product_rows(const tm_problem *problem, int64_t first, int64_t count, double *into, double *scratch);
 
 /* sum += a b and squares += (a b)^2, elementwise over n results. */
 static inline void tm_accumulate(double a, const double *restrict b, int64_t n, double *restrict sum,

@@ -30,7 +30,6 @@ typedef struct judge_job {
     const tm_judge *judge;
     const tm_expected *expected;
     tm_source got;
-    tm_check_function check;
     tm_tally *total;
     pthread_mutex_t lock;
 } judge_job;
@@ -74,18 +73,18 @@ static void judge_units(void *context, int64_t begin, int64_t end, double *scrat
             op->unit(job->judge->problem, &unit, again, unused_size, scratch);
         }
         tm_source_read(&job->got, unit.base, unit.count, unit.stride, got);
-        job->check(job->judge, &unit, got, want, size, &tally);
+        job->judge->check(job->judge, &unit, got, want, size, &tally);
     }
     pthread_mutex_lock(&job->lock);
     add_tally(job->total, &tally);
     pthread_mutex_unlock(&job->lock);
 }
 
-tm_status tm_judge_all(const tm_judge *judge, const tm_expected *expected, const void *got, tm_check_function check,
-                       tm_tally *into, tm_error *error)
+tm_status tm_judge_all(const tm_judge *judge, const tm_expected *expected, const void *got, tm_tally *into,
+                       tm_error *error)
 {
     *into = (tm_tally){.max_at = -1};
-    judge_job job = {.judge = judge, .expected = expected, .check = check, .total = into};
+    judge_job job = {.judge = judge, .expected = expected, .total = into};
     job.got = (tm_source){judge->problem->result, got, false};
     pthread_mutex_init(&job.lock, NULL);
     const size_t doubles = expected->layout.scratch + 3 * (size_t)expected->layout.longest;
@@ -96,35 +95,55 @@ tm_status tm_judge_all(const tm_judge *judge, const tm_expected *expected, const
     return status;
 }
 
-typedef struct zero_job {
+typedef struct count_job {
     const char *data;
     size_t width;
-    _Atomic int64_t zeros;
-} zero_job;
+    uint32_t infinity; /* its bits; what is above them, without the sign, is no number */
+    _Atomic int64_t zeros, nans;
+} count_job;
 
-static void count_zeros(void *context, int64_t begin, int64_t end)
+static void count_kinds(void *context, int64_t begin, int64_t end)
 {
-    zero_job *job = context;
-    int64_t zeros = 0;
+    count_job *job = context;
+    int64_t zeros = 0, nans = 0;
     if (job->width == 4) {
         const uint32_t *bits = (const uint32_t *)(const void *)job->data;
-        for (int64_t i = begin; i < end; i++) zeros += (bits[i] & 0x7fffffffu) == 0;
+        for (int64_t i = begin; i < end; i++) {
+            zeros += (bits[i] & 0x7fffffffu) == 0;
+            nans += (bits[i] & 0x7fffffffu) > job->infinity;
+        }
     } else {
         const uint16_t *bits = (const uint16_t *)(const void *)job->data;
-        for (int64_t i = begin; i < end; i++) zeros += (bits[i] & 0x7fffu) == 0;
+        for (int64_t i = begin; i < end; i++) {
+            zeros += (bits[i] & 0x7fffu) == 0;
+            nans += (bits[i] & 0x7fffu) > job->infinity;
+        }
     }
     atomic_fetch_add(&job->zeros, zeros);
+    atomic_fetch_add(&job->nans, nans);
 }
 
-/* Where only a sample was judged: are there many more zeros than the oracle has? A whole comparison has seen them. */
-static void check_zeros(const tm_judge *judge, const tm_expected *expected, const void *got, const tm_tally *tally,
-                        tm_check *into)
+static uint32_t infinity_of(tm_dtype dtype)
+{
+    return dtype == TM_F32 ? 0x7f800000u : dtype == TM_BF16 ? 0x7f80u : 0x7c00u;
+}
+
+/* Where only a sample was judged: are there many more zeros than the oracle has, or, in a layer, which gives numbers
+ * everywhere if it does in the sample, one that is none? A whole comparison has seen them. */
+static void check_rest(const tm_judge *judge, const tm_expected *expected, const void *got, const tm_tally *tally,
+                       tm_check *into)
 {
     const tm_shape *result = &judge->problem->result;
     if (expected->whole || !tm_dtype_is_real(result->dtype) || tally->checked == 0) return;
     const int64_t elements = tm_shape_elements(result);
-    zero_job job = {.data = got, .width = tm_dtype_size(result->dtype)};
-    tm_parallel_for(elements, 1 << 20, judge->problem->threads, count_zeros, &job);
+    count_job job = {.data = got, .width = tm_dtype_size(result->dtype), .infinity = infinity_of(result->dtype)};
+    tm_parallel_for(elements, 1 << 20, judge->problem->threads, count_kinds, &job);
+    const long long nans = (long long)atomic_load(&job.nans);
+    if (expected->layered && nans > 0) {
+        into->grade = TM_GRADE_FAIL;
+        snprintf(into->reason, sizeof into->reason, "%lld elements outside the oracle's sample are NaN", nans);
+        return;
+    }
     const double share = (double)atomic_load(&job.zeros) / (double)elements;
     /* Elements are drawn independently of each other, but for scatters: there whole rows are zero. */
     const bool by_rows = tm_op_has(judge->problem->op, TM_ATTRIBUTE_rows);
@@ -140,14 +159,13 @@ static void check_zeros(const tm_judge *judge, const tm_expected *expected, cons
 /* The grade that max E and rms E give. */
 static void grade_errors(const tm_judge *judge, const tm_tally *tally, tm_check *into)
 {
-    const tm_op op = judge->problem->op;
     const tm_rule *rule = &judge->rule;
-    const double max_limit = checks[op] == tm_check_ulp ? 1 : rule->max_limit;
-    const bool rms_counts = tally->checked >= RMS_FROM && checks[op] != tm_check_ulp;
+    const double max_limit = judge->check == tm_check_ulp ? 1 : rule->max_limit;
+    const bool rms_counts = tally->checked >= RMS_FROM && judge->check != tm_check_ulp;
     const bool max_good = into->max_error <= max_limit;
     if (max_good && !(rms_counts && !(into->rms_error <= rule->rms_limit))) return;
     into->grade = TM_GRADE_FAIL;
-    if (checks[op] == tm_check_mean) {
+    if (judge->check == tm_check_mean) {
         const double terms = (double)tm_shape_elements(&judge->problem->in[0].shape);
         if (into->max_error <= rule->low_limit * sqrt(terms)) into->grade = TM_GRADE_LOWACC;
     }
@@ -198,12 +216,12 @@ tm_status tm_verify(const tm_graph *graph, const void *const *inputs, const tm_e
     tm_problem problem =
         tm_problem_view(graph, graph->output[0] - graph->inputs, expected->layered ? NULL : inputs, threads);
     problem.prepared = expected->problem.prepared; /* still owned by `expected` */
-    const tm_judge judge = {&problem, tm_rule_of(&problem, expected->layered, declared), !expected->whole};
+    const tm_judge judge = {&problem, tm_rule_of(&problem, expected->layered, declared), !expected->whole,
+                            expected->layered ? tm_check_scaled : checks[problem.op]};
     tm_tally tally;
-    tm_status status =
-        tm_judge_all(&judge, expected, got, expected->layered ? tm_check_scaled : checks[problem.op], &tally, error);
+    tm_status status = tm_judge_all(&judge, expected, got, &tally, error);
     if (status != TM_OK) return status;
     grade(&judge, &tally, into);
-    if (into->grade == TM_GRADE_PASS) check_zeros(&judge, expected, got, &tally, into);
+    if (into->grade == TM_GRADE_PASS) check_rest(&judge, expected, got, &tally, into);
     return expected->layered ? TM_OK : check_freivalds(&judge, got, into, error);
 }

@@ -1,10 +1,11 @@
-/* Case ids: op/shapes[/attributes]/dtype[/cold].
+/* Case ids: op/shapes[/attributes]/dtype[/cold], or a layer's name with one shape in place of op and shapes.
  *
  * An id is cut at its slashes and read front to back; each part knows where it began, so that an error can point at it.
  * The canonical id is then printed from what was understood, never copied from what was written. */
 #include "base/dtype.h"
 #include "suite/case_build.h"
 #include "suite/id_rules.h"
+#include "suite/layers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,9 @@ typedef struct id_parts {
 } id_parts;
 
 typedef struct id_meaning {
+    tm_attribute_owner owner; /* the op or the layer */
     tm_op op;
+    const tm_layer *layer; /* or NULL */
     tm_id_shapes written;
     tm_attributes attributes;
     tm_dtype dtype;
@@ -104,10 +107,10 @@ static tm_status parse_tail(id_parts *parts, id_meaning *meaning, bool *named, t
     const char *attributes = "";
     if (peek(parts) && strchr(peek(parts), '=')) attributes = peek(parts);
     const int64_t rows = meaning->attributes.rows;
-    status = tm_attributes_parse(meaning->op, attributes, &meaning->attributes, error);
+    status = tm_attributes_parse_for(&meaning->owner, attributes, &meaning->attributes, error);
     if (status != TM_OK) return status;
     if (meaning->attributes.rows != rows) {
-        return tm_fail(error, TM_INVALID_ARGUMENT, "%s: the shapes say %lld rows", tm_op_name(meaning->op),
+        return tm_fail(error, TM_INVALID_ARGUMENT, "%s: the shapes say %lld rows", meaning->owner.name,
                        (long long)rows);
     }
     if (*attributes) parts->next++;
@@ -151,7 +154,7 @@ static tm_status build_graph(const id_meaning *meaning, const tm_id_shapes *oper
 
 static void print_id(const id_meaning *meaning, tm_text *into)
 {
-    tm_text_add(into, tm_op_name(meaning->op));
+    tm_text_add(into, meaning->owner.name);
     for (int32_t i = 0; i < meaning->written.count; i++) {
         const tm_shape *const shape = &meaning->written.shape[i];
         tm_text_add(into, i > 0 ? "," : "/");
@@ -161,7 +164,7 @@ static void print_id(const id_meaning *meaning, tm_text *into)
         }
     }
     tm_text attributes = {0};
-    if (tm_attributes_print(meaning->op, &meaning->attributes, &attributes) && attributes.data) {
+    if (tm_attributes_print_for(&meaning->owner, &meaning->attributes, &attributes) && attributes.data) {
         tm_text_format(into, "/%s", attributes.data);
     }
     into->failed |= attributes.failed;
@@ -179,42 +182,76 @@ static tm_status finish(const id_meaning *meaning, const char *suite, tm_case *i
         return tm_fail_memory(error, "a case");
     }
     into->id = id.data;
-    into->group = tm_op_name(meaning->op);
+    into->group = meaning->owner.name;
+    into->layer = meaning->layer != NULL;
     into->dtype = meaning->dtype;
     into->cold = meaning->cold;
     return TM_OK;
 }
 
-/* Whether it is the written axis that does not fit the shapes, rather than the shapes each other. */
-static bool axis_misses(const id_parts *parts, const id_meaning *meaning)
+/* Whether it is the written axis or number of heads that does not fit the shapes, rather than the shapes each other. */
+static bool attribute_misses(const id_parts *parts, const id_meaning *meaning)
 {
-    if (!tm_op_has(meaning->op, TM_ATTRIBUTE_axis) || parts->count < 3 || !strchr(parts->part[2], '=')) return false;
+    if (parts->count < 3 || !strchr(parts->part[2], '=')) return false;
+    if (meaning->layer) return meaning->written.shape[0].rank == 3 && strstr(parts->part[2], "heads=");
+    if (!tm_op_has(meaning->op, TM_ATTRIBUTE_axis)) return false;
     const int32_t rank = meaning->written.shape[0].rank > 0 ? meaning->written.shape[0].rank : 1;
     return meaning->attributes.axis < -rank || meaning->attributes.axis >= rank;
+}
+
+/* What the first part names. Both an op and a layer: one shape stands for the layer. */
+static tm_status find_owner(const char *name, id_meaning *meaning, tm_error *error)
+{
+    const bool op = tm_op_parse(name, &meaning->op);
+    const tm_layer *const layer = tm_layer_named(name);
+    if (!op && !layer) return tm_fail(error, TM_INVALID_ARGUMENT, "there is no op or layer '%.64s'", name);
+    if (layer && (!op || meaning->written.count == 1)) {
+        meaning->layer = layer;
+        meaning->owner = tm_layer_owner(layer);
+        meaning->attributes = tm_layer_defaults(layer);
+    } else {
+        meaning->owner = tm_op_owner(meaning->op);
+        meaning->attributes = tm_op_defaults(meaning->op);
+    }
+    return TM_OK;
+}
+
+static tm_status read_shapes(id_parts *parts, id_meaning *meaning, tm_id_shapes *operands, size_t *within,
+                             tm_error *error)
+{
+    tm_status status = find_owner(parts->part[0], meaning, error);
+    if (status != TM_OK) return status;
+    if (parts->count < 2) {
+        return tm_fail(error, TM_INVALID_ARGUMENT, "%s: shapes are missing, as in %s/64x128", parts->part[0],
+                       parts->part[0]);
+    }
+    parts->next = 1;
+    status = parse_shapes(parts->part[1], &meaning->written, within, error);
+    if (status == TM_OK) status = find_owner(parts->part[0], meaning, error);
+    if (status != TM_OK) return status;
+    if (!meaning->layer) {
+        const tm_id_rule *const rule = tm_op_id_rule(meaning->op);
+        return rule->read(meaning->op, &meaning->written, operands, &meaning->attributes, error);
+    }
+    if (meaning->written.count == 1) return TM_OK;
+    return tm_fail(error, TM_INVALID_ARGUMENT, "%s: an id names one shape, not %d", parts->part[0],
+                   (int)meaning->written.count);
 }
 
 static tm_status understand(id_parts *parts, id_meaning *meaning, tm_case *into, bool *named, size_t *within,
                             tm_error *error)
 {
     tm_id_shapes operands = {0};
-    if (!tm_op_parse(parts->part[0], &meaning->op)) {
-        return tm_fail(error, TM_INVALID_ARGUMENT, "there is no op '%.64s'", parts->part[0]);
-    }
-    meaning->attributes = tm_op_defaults(meaning->op);
-    if (parts->count < 2) {
-        return tm_fail(error, TM_INVALID_ARGUMENT, "%s: shapes are missing, as in %s/64x128", parts->part[0],
-                       parts->part[0]);
-    }
-    parts->next = 1;
-    tm_status status = parse_shapes(parts->part[1], &meaning->written, within, error);
-    if (status != TM_OK) return status;
-    status = tm_op_id_rule(meaning->op)->read(meaning->op, &meaning->written, &operands, &meaning->attributes, error);
+    tm_status status = read_shapes(parts, meaning, &operands, within, error);
     if (status != TM_OK) return status;
     parts->next = 2;
     status = parse_tail(parts, meaning, named, error);
     if (status != TM_OK) return status;
-    parts->next = axis_misses(parts, meaning) ? 2 : 1;
-    return build_graph(meaning, &operands, &into->graph, error);
+    parts->next = attribute_misses(parts, meaning) ? 2 : 1;
+    if (!meaning->layer) return build_graph(meaning, &operands, &into->graph, error);
+    tm_shape x = meaning->written.shape[0];
+    x.dtype = meaning->dtype;
+    return tm_layer_build(meaning->layer, &x, &meaning->attributes, &into->graph, error);
 }
 
 tm_status tm_case_parse_at(const char *id, const char *suite, tm_dtype dtype, tm_case *into, bool *named,

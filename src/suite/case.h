@@ -7,9 +7,10 @@
 typedef struct tm_case {
     char *id;          /* canonical, fully spelled: "softmax/1000x1001/axis=-1/f32" */
     char *suite;       /* "ops", or the name of the user's file */
-    const char *group; /* row of the average table: the op's name */
+    const char *group; /* row of the average table: the op's or layer's name */
     tm_graph *graph;
     tm_dtype dtype;
+    bool layer; /* of suite/layers.def: weights and biases are scaled by 1/sqrt(fan-in) */
     bool cold;
 } tm_case;
 

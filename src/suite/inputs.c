@@ -11,6 +11,8 @@
 #include "base/philox.h"
 #include "suite/transforms.h"
 
+#include <math.h>
+
 enum { CHUNK_GROUPS = 32, CHUNK = CHUNK_GROUPS * TM_PHILOX_GROUP, GRAIN = 16 * CHUNK };
 
 typedef struct input_source {
@@ -18,6 +20,7 @@ typedef struct input_source {
     int64_t rows; /* of indices */
     tm_dtype dtype;
     char letter; /* of ops.def's data column */
+    float factor;
 } input_source;
 
 static void put_u32(unsigned char *into, uint32_t value)
@@ -45,9 +48,19 @@ static uint64_t stream_of(const char *id, int32_t input)
     return tm_hash_bytes(raw, sizeof raw);
 }
 
-/* The first node that uses the input decides what fills it; without one, reals are normal and indices 0. */
-static void find_rule(const tm_graph *graph, int32_t input, input_source *into)
+/* 1/sqrt(fan-in), so that products keep the size of their inputs. IEEE's square root and division give the same bits
+ * everywhere. */
+static float weight_factor(const tm_graph *graph, const tm_node *node)
 {
+    const int64_t fan_in = graph->shape[node->operand[1]].dim[0];
+    return fan_in > 0 ? 1.0f / sqrtf((float)fan_in) : 1.0f;
+}
+
+/* The first node that uses the input decides what fills it; without one, reals are normal and indices 0. Weights and
+ * biases of a layer's products are scaled. */
+static void find_rule(const tm_graph *graph, int32_t input, bool layer, input_source *into)
+{
+    into->factor = 1.0f;
     into->letter = tm_dtype_is_real(into->dtype) ? 'n' : 'i';
     into->rows = 1;
     for (int32_t i = 0; i < graph->nodes; i++) {
@@ -57,6 +70,7 @@ static void find_rule(const tm_graph *graph, int32_t input, input_source *into)
             into->letter = tm_op_data(node->op)[o];
             into->rows =
                 tm_op_has(node->op, TM_ATTRIBUTE_rows) ? node->attributes.rows : graph->shape[node->operand[0]].dim[0];
+            if (layer && node->op == TM_OP_linear && o > 0) into->factor = weight_factor(graph, node);
             return;
         }
     }
@@ -66,7 +80,7 @@ static input_source source_of(const tm_case *one, tm_input_key key, int32_t inpu
 {
     input_source source = {.key = key_of(key), .stream = stream_of(one->id, input)};
     source.dtype = one->graph->shape[input].dtype;
-    find_rule(one->graph, input, &source);
+    find_rule(one->graph, input, one->layer, &source);
     return source;
 }
 
@@ -96,6 +110,7 @@ static void fill_reals(const input_source *source, int64_t first, int64_t count,
         case 't': tm_target_groups(words, groups, values); break;
         default: tm_normal_groups(words, groups, values); break;
         }
+        for (int64_t i = skip; source->factor != 1.0f && i < skip + piece; i++) values[i] *= source->factor;
         store(source->dtype, values + skip, piece, into);
         into += (size_t)piece * size;
         first += piece;

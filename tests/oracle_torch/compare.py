@@ -36,6 +36,10 @@ softmax/5x7/axis=-1 softmax/5x7x3/axis=0 softmax/5x7x3/axis=1 softmax/2x100001/a
 sort/5x7x3/axis=0 sort/5x7x3/axis=1 sort/5x7x3/axis=2 sort/1001/axis=0
 sum/5x7x3/axis=0 sum/5x7x3/axis=1 sum/5x7x3/axis=-1 sum/3x300001/axis=1 sum/2000x3/axis=0
 sum_all/1 sum_all/17x33 sum_all/300007
+linear/3x5x9 linear/7 sdpa/2x3x5x7 sdpa/2x3x5x7/mask=none
+mhsa/1x1x1 mhsa/3x17x40/heads=5 mhsa/2x9x12/heads=3,mask=causal mhsa/2x5x130/heads=2,mask=causal
+encoder_layer/2x3x4/heads=2 encoder_layer/3x17x40/heads=5,mask=causal encoder_layer/1x33x64/heads=8
+decoder_layer/2x3x4/heads=2,mask=causal decoder_layer/3x17x40/heads=5,mask=causal decoder_layer/1x9x24/heads=4
 """.split()
 
 
@@ -74,6 +78,45 @@ def scatter_rows(source, index, rows, how):
     return zeros.index_reduce(0, index, source, "amax", include_self=True)
 
 
+def project(x, weight, bias):
+    return x @ weight + bias
+
+
+def norm(x, scale, shift):
+    return F.layer_norm(x, x.shape[-1:], scale, shift, 1e-5)
+
+
+def heads(x, said):
+    return x.unflatten(-1, (int(said.get("heads", 1)), -1)).transpose(1, 2)
+
+
+def look(x, memory, w, said, mask):
+    """w: weight and bias of q, k, v and the output."""
+    q = heads(project(x, *w[0:2]), said)
+    k, v = (heads(project(memory, *pair), said) for pair in (w[2:4], w[4:6]))
+    seen = attention(q, k, v, {"mask": mask})
+    return project(seen.transpose(1, 2).flatten(2), *w[6:8])
+
+
+def feed(x, w):
+    return project(F.relu(project(x, *w[0:2])), *w[2:4])
+
+
+def layer(op, x, said):
+    """In the order of the inputs: x, then what each block needs."""
+    mask = said.get("mask", "none")
+    if op == "mhsa":
+        return look(x[0], x[0], x[1:9], said, mask)
+    if op == "encoder_layer":
+        seen = norm(x[0], *x[1:3])
+        y = x[0] + look(seen, seen, x[3:11], said, mask)
+        return y + feed(norm(y, *x[11:13]), x[13:17])
+    seen = norm(x[0], *x[2:4])
+    y = x[0] + look(seen, seen, x[4:12], said, mask)
+    z = y + look(norm(y, *x[12:14]), x[1], x[14:22], said, "none")
+    return z + feed(norm(z, *x[22:24]), x[24:28])
+
+
 def reference(op, x, said, shape):
     axis = int(said.get("axis", -1))
     table = {
@@ -97,7 +140,10 @@ def reference(op, x, said, shape):
         "softplus": lambda: F.softplus(x[0], threshold=1000),
         "scatter_sum": lambda: scatter_rows(x[0], x[1], shape[0], "sum"),
         "scatter_max": lambda: scatter_rows(x[0], x[1], shape[0], "max"),
-        "sdpa": lambda: attention(*x, said),
+        "sdpa": lambda: attention(*(x if len(x) == 3 else 3 * x), said),
+        "mhsa": lambda: layer(op, x, said),
+        "encoder_layer": lambda: layer(op, x, said),
+        "decoder_layer": lambda: layer(op, x, said),
         "softmax": lambda: torch.softmax(x[0], axis),
         "sort": lambda: torch.sort(x[0], axis).values,
         "sum": lambda: x[0].sum(axis),
@@ -126,7 +172,7 @@ def check_scatter(x, got):
 def difference(case, folder):
     op, said = case.split("/")[0], attributes(case)
     got = np.load(folder / "oracle0.npy")
-    inputs = [load(path) for path in sorted(folder.glob("input*.npy"))]
+    inputs = [load(path) for path in sorted(folder.glob("input*.npy"), key=lambda path: int(path.stem[5:]))]
     if op == "scatter":
         return check_scatter(inputs, got)
     want = reference(op, inputs, said, got.shape)

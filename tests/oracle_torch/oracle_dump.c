@@ -9,9 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { MOST_INPUTS = 64 };
+
 static tm_status dump_inputs(const tm_case *one, const char *folder, void **inputs, tm_error *error)
 {
     const tm_input_key key = {.seed = TM_DEFAULT_SEED};
+    if (one->graph->inputs > MOST_INPUTS) return tm_fail(error, TM_INVALID_ARGUMENT, "%s: too many inputs", one->id);
     for (int32_t i = 0; i < one->graph->inputs; i++) {
         const tm_shape *shape = &one->graph->shape[i];
         char path[4096];
@@ -28,7 +31,7 @@ static tm_status dump_inputs(const tm_case *one, const char *folder, void **inpu
 static tm_status dump(const tm_case *one, const char *folder, tm_error *error)
 {
     const tm_shape *result = &one->graph->shape[one->graph->output[0]];
-    void *inputs[TM_MAX_OPERANDS] = {0};
+    void *inputs[MOST_INPUTS] = {0};
     char path[4096];
     snprintf(path, sizeof path, "%s/oracle0.npy", folder);
     double *want = malloc(((size_t)tm_shape_elements(result) + 1) * sizeof *want);
@@ -38,7 +41,7 @@ static tm_status dump(const tm_case *one, const char *folder, tm_error *error)
         status = tm_oracle_evaluate(one->graph, (const void *const *)inputs, tm_usable_threads(), want, error);
     }
     if (status == TM_OK) status = tm_npy_write_f64(path, result, want, error);
-    for (int32_t i = 0; i < TM_MAX_OPERANDS; i++) free(inputs[i]);
+    for (int32_t i = 0; i < MOST_INPUTS; i++) free(inputs[i]);
     free(want);
     return status;
 }

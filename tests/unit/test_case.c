@@ -32,12 +32,19 @@ static const id_pair canonical[] = {
     {"bce/scalar,scalar", "bce/scalar,scalar/f32"},
     {"relu/3x0x2", "relu/3x0x2/f32"},
     {"concat/1000000x64,1000000x32/axis=1", "concat/1000000x64,1000000x32/axis=1/f32"},
+    {"split_heads/2x3x20/heads=5", "split_heads/2x3x20/heads=5/f32"},
+    {"linear/3x17x40", "linear/3x17x40/f32"},
+    {"sdpa/2x3x4x5", "sdpa/2x3x4x5/mask=causal/f32"},
+    {"sdpa/2x3x4x5/scale=2,mask=none", "sdpa/2x3x4x5/mask=none,scale=2/f32"},
+    {"mhsa/8x256x768", "mhsa/8x256x768/heads=1,mask=none/f32"},
+    {"encoder_layer/8x256x768/mask=causal,heads=8/bf16/cold", "encoder_layer/8x256x768/heads=8,mask=causal/bf16/cold"},
+    {"decoder_layer/3x17x40/heads=5", "decoder_layer/3x17x40/heads=5,mask=none/f32"},
 };
 
 static const id_pair refused[] = {
-    {"", "case '', column 1: there is no op ''"},
+    {"", "case '', column 1: there is no op or layer ''"},
     {"softmax", "case 'softmax', column 1: softmax: shapes are missing, as in softmax/64x128"},
-    {"soft max/3", "case 'soft max/3', column 1: there is no op 'soft max'"},
+    {"soft max/3", "case 'soft max/3', column 1: there is no op or layer 'soft max'"},
     {"relu/", "case 'relu/', column 6: '' is not a size"},
     {"relu/-3", "case 'relu/-3', column 6: '-3' is not a size"},
     {"relu/3X4", "case 'relu/3X4', column 6: '3X4' is not a size"},
@@ -60,8 +67,19 @@ static const id_pair refused[] = {
     {"softmax/3/f32/axis=0",
      "case 'softmax/3/f32/axis=0', column 15: 'axis=0' is not an attribute, a dtype (f32, bf16, f16) or cold here"},
     {"scatter/4x4,10/rows=3", "case 'scatter/4x4,10/rows=3', column 16: scatter: the shapes say 4 rows"},
-    {"encoder_layer/8x256x768/heads=8",
-     "case 'encoder_layer/8x256x768/heads=8', column 1: there is no op 'encoder_layer'"},
+    {"encoder_layer", "case 'encoder_layer', column 1: encoder_layer: shapes are missing, as in encoder_layer/64x128"},
+    {"encoder_layer/8x256", "case 'encoder_layer/8x256', column 15: encoder_layer: the shape has rank 2, it must be "
+                            "batch x sequence x features"},
+    {"mhsa/8x256x768,768x768", "case 'mhsa/8x256x768,768x768', column 6: mhsa: an id names one shape, not 2"},
+    {"mhsa/8x256x768/heads=7",
+     "case 'mhsa/8x256x768/heads=7', column 16: mhsa: 768 features cannot be divided among 7 heads"},
+    {"mhsa/8x256x768/heads=0", "case 'mhsa/8x256x768/heads=0', column 16: mhsa: heads must be at least 1"},
+    {"mhsa/8x256x768/axis=1", "case 'mhsa/8x256x768/axis=1', column 16: mhsa: there is no attribute 'axis'"},
+    {"mhsa/3x2x0", "case 'mhsa/3x2x0', column 6: sdpa: the head size is 0"},
+    {"decoder_layer/4294967296x4294967296x2",
+     "case 'decoder_layer/4294967296x4294967296x2', column 15: input: the product of the sizes overflows"},
+    {"linear/scalar", "case 'linear/scalar', column 8: linear: the input is a scalar, it needs a last axis"},
+    {"linear/3x4,4x5", "case 'linear/3x4,4x5', column 8: linear: takes 3 operands, not 2"},
 };
 
 static void test_ids_become_canonical(void **state)
@@ -180,13 +198,71 @@ static void test_suite_in_several_dtypes(void **state)
     assert_string_equal(list.items[3].id, "argmax/64x1024x128/axis=1/f16");
     assert_int_equal(list.items[3].dtype, TM_F16);
     assert_string_equal(list.items[3].suite, "ops");
-    assert_int_equal(tm_suite_append("layers", dtypes, 2, &list, &error), TM_INVALID_ARGUMENT);
+    assert_int_equal(tm_suite_append("nets", dtypes, 2, &list, &error), TM_INVALID_ARGUMENT);
     assert_int_equal(list.count, 182);
     assert_true(tm_suite_exists("ops"));
-    assert_false(tm_suite_exists("layers"));
+    assert_false(tm_suite_exists("nets"));
     assert_string_equal(tm_suite_names()[0], "ops");
-    assert_null(tm_suite_names()[1]);
     tm_case_list_free(&list);
+}
+
+static const op_count layer_rows[] = {
+    {"layer_norm", 20}, {"linear", 20},        {"softmax", 20},       {"sdpa", 80},
+    {"mhsa", 80},       {"encoder_layer", 80}, {"decoder_layer", 80},
+};
+
+static void test_layers_suite(void **state)
+{
+    (void)state;
+    tm_case_list list = {0};
+    tm_error error = {""};
+    const tm_dtype dtypes[] = {TM_F32, TM_F16};
+    assert_int_equal(tm_suite_append("layers", dtypes, 2, &list, &error), TM_OK);
+    assert_int_equal(list.count, 760);
+    size_t at = 0;
+    for (size_t r = 0; r < sizeof layer_rows / sizeof *layer_rows; r++) {
+        for (int i = 0; i < 2 * layer_rows[r].count; i++) assert_string_equal(list.items[at++].group, layer_rows[r].op);
+    }
+    for (size_t i = 0; i < list.count; i++) {
+        for (size_t j = 0; j < i; j++) assert_string_not_equal(list.items[i].id, list.items[j].id);
+    }
+    assert_string_equal(list.items[0].id, "layer_norm/64x512x768/eps=1e-05/f32");
+    assert_string_equal(list.items[280].id, "mhsa/64x512x768/heads=1,mask=none/f32");
+    assert_string_equal(list.items[759].id, "decoder_layer/1x64x768/heads=8,mask=causal/f16");
+    tm_case_list_free(&list);
+}
+
+/* A layer is the graph of its definition: which ops, which operands, the mask where it belongs. */
+static void test_layers_are_graphs(void **state)
+{
+    (void)state;
+    tm_case one;
+    tm_error error = {""};
+    assert_int_equal(tm_case_parse("decoder_layer/3x17x40/heads=5,mask=causal/bf16", "mine", &one, &error), TM_OK);
+    const tm_graph *graph = one.graph;
+    int counts[TM_OP_COUNT] = {0}, causal = 0;
+    for (int32_t i = 0; i < graph->nodes; i++) {
+        const tm_node *node = &graph->node[i];
+        counts[node->op]++;
+        causal += node->op == TM_OP_sdpa && node->attributes.mask == TM_MASK_CAUSAL;
+    }
+    assert_int_equal(graph->inputs, 28);
+    assert_int_equal(counts[TM_OP_linear], 10);
+    assert_int_equal(counts[TM_OP_sdpa], 2);
+    assert_int_equal(counts[TM_OP_layer_norm], 3);
+    assert_int_equal(counts[TM_OP_add], 3);
+    assert_int_equal(causal, 1); /* the memory is seen whole */
+    assert_int_equal(graph->shape[24].dim[1], 160);
+    assert_int_equal(graph->shape[graph->output[0]].dtype, TM_BF16);
+    assert_int_equal(graph->shape[graph->output[0]].dim[2], 40);
+    assert_true(one.layer);
+    tm_case_free(&one);
+    assert_int_equal(tm_case_parse("sdpa/2x3x4x5", "mine", &one, &error), TM_OK);
+    assert_int_equal(one.graph->inputs, 1);
+    tm_case_free(&one);
+    assert_int_equal(tm_case_parse("linear/3x4,4x4,4", "mine", &one, &error), TM_OK);
+    assert_false(one.layer);
+    tm_case_free(&one);
 }
 
 int main(void)
@@ -195,6 +271,7 @@ int main(void)
         cmocka_unit_test(test_ids_become_canonical),   cmocka_unit_test(test_refusals_name_the_part),
         cmocka_unit_test(test_long_ids_are_refused),   cmocka_unit_test(test_operands_follow_from_the_id),
         cmocka_unit_test(test_ops_suite_has_91_cases), cmocka_unit_test(test_suite_in_several_dtypes),
+        cmocka_unit_test(test_layers_suite),           cmocka_unit_test(test_layers_are_graphs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

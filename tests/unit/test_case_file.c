@@ -80,7 +80,7 @@ static void test_every_error_has_its_place(void **state)
 {
     (void)state;
     expect("relu/3\n  nope/3\nrelu/3x\n\nsoftmax/{3,4}/axis={0,7}\n",
-           "my.cases:2:3: there is no op 'nope'\n"
+           "my.cases:2:3: there is no op or layer 'nope'\n"
            "my.cases:3:6: '' is not a size\n"
            "my.cases:5:15: softmax: axis 7 is out of range for rank 1\n");
     expect("matmul/3x{4,5},4x2", "my.cases:1:8: matmul: inner sizes 5 and 4 differ\n");

@@ -282,6 +282,35 @@ static void test_normal_moments(void **state)
     tm_case_free(&one);
 }
 
+/* Weights and biases of a layer have the variance 1 / fan-in, in every slice; what is no weight is as ever. */
+static void test_weights_of_layers_are_scaled(void **state)
+{
+    (void)state;
+    enum { COUNT = 400 * 400 };
+    static const double want[] = {1, 1, 1, 1.0 / 400, 1.0 / 400}; /* x, scale and shift, a weight, a bias */
+    static float values[COUNT], part[7];
+    tm_case one;
+    tm_error error = {""};
+    assert_int_equal(tm_case_parse("encoder_layer/2x50x400/heads=8", "test", &one, &error), TM_OK);
+    const tm_input_key key = {.seed = TM_DEFAULT_SEED};
+    for (int32_t i = 0; i < 5; i++) {
+        const int64_t count = tm_shape_elements(&one.graph->shape[i]);
+        double squares = 0;
+        tm_input_fill(&one, key, i, 0, count, values);
+        for (int64_t j = 0; j < count; j++) squares += (double)values[j] * (double)values[j];
+        const double ratio = squares / (double)count / want[i];
+        if (fabs(ratio - 1) > 6 * sqrt(2.0 / (double)count)) fail_msg("input %d: variance off by %g", (int)i, ratio);
+        tm_input_fill(&one, key, i, 101, 7, part);
+        assert_memory_equal(part, values + 101, sizeof part);
+    }
+    /* W2: its fan-in is the inner size. */
+    tm_input_fill(&one, key, 15, 0, COUNT, values);
+    double squares = 0;
+    for (int64_t j = 0; j < COUNT; j++) squares += (double)values[j] * (double)values[j];
+    assert_true(fabs(squares / COUNT * 1600 - 1) < 0.03);
+    tm_case_free(&one);
+}
+
 static void test_targets_and_probabilities(void **state)
 {
     (void)state;
@@ -340,6 +369,7 @@ int main(void)
         cmocka_unit_test(test_philox_known_answers),
         cmocka_unit_test(test_groups_are_made_of_blocks),
         cmocka_unit_test(test_pinned_vectors),
+        cmocka_unit_test(test_weights_of_layers_are_scaled),
         cmocka_unit_test(test_vector_loops_equal_scalar_ones),
         cmocka_unit_test(test_normals_follow_the_formula),
         cmocka_unit_test(test_rounding_equals_dtype),

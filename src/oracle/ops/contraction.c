@@ -151,8 +151,10 @@ static void oracle_convolution(const tm_problem *problem, const tm_unit *unit, d
     for (int64_t i = 0; i < unit->count; i++) size[i] = sqrt((double)(v.kh * span) * size[i]);
 }
 
-const tm_oracle_op tm_oracle_matmul = {.layout = product_layout, .unit = oracle_product, .sized = true};
-const tm_oracle_op tm_oracle_linear = {.layout = product_layout, .unit = oracle_product, .sized = true};
+const tm_oracle_op tm_oracle_matmul = {
+    .layout = product_layout, .unit = oracle_product, .rows = tm_product_rows, .sized = true};
+const tm_oracle_op tm_oracle_linear = {
+    .layout = product_layout, .unit = oracle_product, .rows = tm_product_rows, .sized = true};
 const tm_oracle_op tm_oracle_conv1d = {
     .layout = convolution_layout, .unit = oracle_convolution, .prepare = convolution_prepare, .sized = true};
 const tm_oracle_op tm_oracle_conv2d = {

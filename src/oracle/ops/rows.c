@@ -60,6 +60,23 @@ static void oracle_layer_norm(const tm_problem *problem, const tm_unit *unit, do
     }
 }
 
+static void plain_layer_norm(const tm_problem *problem, const tm_unit *unit, double *want, double *size,
+                             double *scratch)
+{
+    (void)size;
+    const int64_t n = unit->count;
+    double *x = scratch, *gamma = scratch + n, *beta = scratch + 2 * n;
+    tm_source_read(&problem->in[0], unit->base, n, 1, x);
+    tm_source_read(&problem->in[1], 0, n, 1, gamma);
+    tm_source_read(&problem->in[2], 0, n, 1, beta);
+    float sum = 0, deviations = 0;
+    for (int64_t i = 0; i < n; i++) sum += (float)x[i];
+    const float mean = sum / (float)n;
+    for (int64_t i = 0; i < n; i++) deviations += ((float)x[i] - mean) * ((float)x[i] - mean);
+    const float r = 1 / sqrtf(deviations / (float)n + (float)problem->attributes.eps);
+    for (int64_t i = 0; i < n; i++) want[i] = (double)(((float)x[i] - mean) * r * (float)gamma[i] + (float)beta[i]);
+}
+
 /* sdpa's sizes: rows of queries and keys, widths of keys and values. */
 typedef struct attention {
     int64_t groups, queries, keys, width, value_width;
@@ -80,7 +97,7 @@ static attention view_attention(const tm_problem *problem)
 static void sdpa_layout(const tm_problem *problem, tm_layout *into)
 {
     const attention view = view_attention(problem);
-    const size_t scratch = (size_t)(2 * view.width + view.value_width + 2 * view.keys);
+    const size_t scratch = (size_t)(2 * view.width + 2 * view.value_width + 2 * view.keys);
     const int64_t rows = view.groups * view.queries;
     tm_layout_blocks(into, rows, view.value_width, view.value_width, scratch);
     double visible = 0;
@@ -135,6 +152,34 @@ static void oracle_sdpa(const tm_problem *problem, const tm_unit *unit, double *
     }
 }
 
+static void plain_sdpa(const tm_problem *problem, const tm_unit *unit, double *want, double *size, double *scratch)
+{
+    (void)size;
+    const attention view = view_attention(problem);
+    const int64_t group = unit->row / view.queries, query = unit->row % view.queries;
+    const int64_t keys = tm_visible_keys((tm_mask)problem->attributes.mask, query, view.queries, view.keys);
+    const float scale =
+        (float)(isnan(problem->attributes.scale) ? 1 / sqrt((double)view.width) : problem->attributes.scale);
+    double *q = scratch, *k = q + view.width, *v = k + view.width;
+    float *p = (float *)(void *)(v + view.value_width), *y = p + view.keys, max = -INFINITY, sum = 0;
+    tm_source_read(&problem->in[0], unit->row * view.width, view.width, 1, q);
+    for (int64_t j = 0; j < keys; j++) {
+        tm_source_read(&problem->in[1], (group * view.keys + j) * view.width, view.width, 1, k);
+        float dot = 0;
+        for (int64_t i = 0; i < view.width; i++) dot += (float)q[i] * (float)k[i];
+        p[j] = dot * scale;
+        if (p[j] > max) max = p[j];
+    }
+    for (int64_t j = 0; j < keys; j++) sum += p[j] = expf(p[j] - max);
+    for (int64_t i = 0; i < unit->count; i++) y[i] = keys > 0 ? 0 : NAN;
+    for (int64_t j = 0; j < keys; j++) {
+        tm_source_read(&problem->in[2], (group * view.keys + j) * view.value_width, view.value_width, 1, v);
+        for (int64_t i = 0; i < unit->count; i++) y[i] += p[j] / sum * (float)v[i];
+    }
+    for (int64_t i = 0; i < unit->count; i++) want[i] = (double)y[i];
+}
+
 const tm_oracle_op tm_oracle_softmax = {.layout = softmax_layout, .unit = oracle_softmax, .sized = true};
-const tm_oracle_op tm_oracle_layer_norm = {.layout = layer_norm_layout, .unit = oracle_layer_norm, .sized = true};
-const tm_oracle_op tm_oracle_sdpa = {.layout = sdpa_layout, .unit = oracle_sdpa, .sized = true};
+const tm_oracle_op tm_oracle_layer_norm = {
+    .layout = layer_norm_layout, .unit = oracle_layer_norm, .plain = plain_layer_norm, .sized = true};
+const tm_oracle_op tm_oracle_sdpa = {.layout = sdpa_layout, .unit = oracle_sdpa, .plain = plain_sdpa, .sized = true};
