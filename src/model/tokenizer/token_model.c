@@ -107,7 +107,7 @@ tm_status tm_cut_cached(const tm_token_model *model, tm_cut_scratch *scratch, co
         return status;
     }
     if (!tm_ids_reserve(ids, word->ids)) return tm_fail_memory(error, "ids");
-    memcpy(ids->data + ids->count, word->id, word->ids * sizeof *ids->data);
+    if (word->ids > 0) memcpy(ids->data + ids->count, word->id, word->ids * sizeof *ids->data);
     ids->count += word->ids;
     return TM_OK;
 }
