@@ -37,6 +37,9 @@ int tm_cli_write(const tm_options *options, const tm_text *text);
 /* Colours for what goes to `stream` (1 or 2)? */
 bool tm_cli_color(const tm_options *options, int stream);
 
+/* Columns of the terminal behind `stream`; 0 where there is none, or it does not say. */
+int tm_cli_width(int stream);
+
 /* The general help. */
 int tm_cli_help(void);
 int tm_cli_help_on(tm_command command);

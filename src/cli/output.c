@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 static void say(const char *prefix, const char *format, va_list arguments)
@@ -66,6 +67,12 @@ bool tm_cli_color(const tm_options *options, int stream)
     return isatty(stream) != 0;
 }
 
+int tm_cli_width(int stream)
+{
+    struct winsize size = {0};
+    return isatty(stream) && ioctl(stream, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 static const char *or_md(const char *format)
 {
     return format ? format : "md";
@@ -75,7 +82,11 @@ int tm_cli_show(const tm_options *options, const tm_record *record)
 {
     const bool to_file = options->output && strcmp(options->output, "-") != 0;
     const tm_report_style style = {
-        .color = !to_file && tm_cli_color(options, STDOUT_FILENO), .samples = options->samples, .base = options->base};
+        .color = !to_file && tm_cli_color(options, STDOUT_FILENO),
+        .samples = options->samples,
+        .base = options->base,
+        .width = to_file ? 0 : tm_cli_width(STDOUT_FILENO),
+    };
     const char *format = or_md(options->format);
     tm_text text = {0};
     if (options->efficiency)

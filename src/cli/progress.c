@@ -52,7 +52,8 @@ static void planned(void *context, const tm_record *record, int64_t cases, doubl
 static void print_row(tm_progress *progress, const tm_record *record, const char *case_id)
 {
     const tm_report_style style = {.color = tm_cli_color(progress->options, STDERR_FILENO),
-                                   .base = progress->options->base};
+                                   .base = progress->options->base,
+                                   .width = tm_cli_width(STDERR_FILENO)};
     tm_text text = {0};
     if (!progress->headed) {
         tm_text_add(&text, "Provisional rows; the tables at the end count:\n\n");

@@ -92,8 +92,7 @@ static const char *next_word(const char *at, tm_text *word)
     return at;
 }
 
-/* The option as the recorded command line has it. A list of thread counts is in the names of the backends. */
-static void add_given(const tm_record *record, const char *option, tm_text *into)
+void tm_report_given(const tm_record *record, const char *option, tm_text *into)
 {
     const size_t length = strlen(option);
     tm_text value = {0};
@@ -132,9 +131,9 @@ void tm_report_backends(const tm_record *record, const char *backends, tm_text *
     }
     tm_text_add(into, " --backends ");
     tm_shell_quote(backends, into);
-    add_given(record, "--threads", into);
-    add_given(record, "--torch", into);
-    add_given(record, "--isa", into);
+    tm_report_given(record, "--threads", into);
+    tm_report_given(record, "--torch", into);
+    tm_report_given(record, "--isa", into);
 }
 
 void tm_report_repeat(const tm_record *record, const char *case_id, const char *backends, tm_text *into)
@@ -144,7 +143,7 @@ void tm_report_repeat(const tm_record *record, const char *case_id, const char *
     tm_shell_quote(case_id, into);
     tm_report_backends(record, backends, into);
     if (strcmp(mode, "quick") == 0 || strcmp(mode, "full") == 0) tm_text_format(into, " --%s", mode);
-    add_given(record, "--cooldown", into);
+    tm_report_given(record, "--cooldown", into);
     tm_text_format(into, " --seed %llu", (unsigned long long)record->seed);
 }
 

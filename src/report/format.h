@@ -7,6 +7,14 @@
 /* The command that measures one cell again; in a form that a shell takes as it stands. */
 void tm_report_repeat(const tm_record *record, const char *case_id, const char *backends, tm_text *into);
 
+/* " OPTION VALUE" as the recorded command line has it; nothing where it was not given. A list of thread counts is left
+ * out: the names of the backends hold it. */
+void tm_report_given(const tm_record *record, const char *option, tm_text *into);
+
+/* The lines above the tables of a run, and those below. */
+void tm_report_caption(const tm_record *record, tm_text *into);
+void tm_report_remarks(const tm_record *record, tm_text *into);
+
 /* A line of measured limits for each thread count that a backend of the run has. */
 void tm_report_limits(const tm_record *record, tm_text *into);
 

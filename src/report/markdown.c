@@ -20,6 +20,7 @@ typedef struct view {
     int64_t base;
     const tm_record_cell **cells; /* of the present row */
     char *common;                 /* labels that every completed cell has: said once, above the table */
+    bool tall;                    /* a row per backend: where a row per case would be wider than the terminal */
 } view;
 
 static bool view_open(view *v, const tm_record *record, const tm_report_style *style)
@@ -136,10 +137,10 @@ static void add_ratio(tm_ratio ratio, const char *otherwise, tm_table *table)
                     sees);
 }
 
-/* Of the case table: the case, three columns a backend, less the base's speed-up. */
+/* Of the case table: the case, three columns a backend, less the base's speed-up; or one backend's and its name. */
 static int column_count(const view *v)
 {
-    return v->record->backend_count ? (int)(3 * v->record->backend_count) : 1;
+    return v->tall ? 5 : v->record->backend_count ? (int)(3 * v->record->backend_count) : 1;
 }
 
 /* The header of both tables: three columns a backend, the base without a speed-up. */
@@ -148,6 +149,13 @@ static void add_header(const view *v, const char *first, const char *second, con
     tm_table_add(table, TM_PAINT_HEAD, first);
     if (second) tm_table_add(table, TM_PAINT_HEAD, second);
     const char *base = v->record->backend_count ? tm_report_text(v->record->backends[v->base].id) : "";
+    if (v->tall) {
+        tm_table_add(table, TM_PAINT_HEAD, "backend");
+        tm_table_add(table, TM_PAINT_HEAD, time);
+        tm_table_add(table, TM_PAINT_HEAD, "% of limit");
+        tm_table_format(table, TM_PAINT_HEAD, "x faster than %.200s", base);
+        return;
+    }
     for (int64_t i = 0; i < v->record->backend_count; i++) {
         const char *id = tm_report_text(v->record->backends[i].id);
         tm_table_format(table, TM_PAINT_HEAD, "%.200s: %s", id, time);
@@ -161,6 +169,16 @@ static void add_case_header(const view *v, tm_table *table)
     add_header(v, "case", NULL, "median \u00b1 95 %", table);
 }
 
+/* What stands before a backend's cells. */
+static void add_key(const view *v, int64_t backend, const char *first, const char *second, tm_table *table)
+{
+    const tm_paint paint = backend > 0 ? TM_PAINT_DIM : TM_PAINT_NONE;
+    if (backend > 0 && !v->tall) return;
+    tm_table_add(table, paint, first);
+    if (second) tm_table_add(table, paint, second);
+    if (v->tall) tm_table_add(table, TM_PAINT_NONE, tm_report_text(v->record->backends[backend].id));
+}
+
 /* Why a row has no speed-up. */
 static const char *no_ratio(const tm_record_cell *cell)
 {
@@ -170,16 +188,19 @@ static const char *no_ratio(const tm_record_cell *cell)
 
 static void add_case_row(const view *v, const char *case_id, tm_table *table)
 {
-    tm_table_add(table, TM_PAINT_NONE, case_id);
     const tm_record_cell *base = v->record->backend_count ? v->cells[v->base] : NULL;
     for (int64_t i = 0; i < v->record->backend_count; i++) {
         const tm_record_cell *cell = v->cells[i];
+        add_key(v, i, case_id, NULL, table);
         add_time(v, cell, table);
         if (cell && cell->status == TM_CELL_OK)
             add_percent(cell->efficiency, table);
         else
             tm_table_add(table, TM_PAINT_DIM, "-");
-        if (i == v->base) continue;
+        if (i == v->base) {
+            if (v->tall) tm_table_add(table, TM_PAINT_DIM, "base");
+            continue;
+        }
         tm_ratio ratio = tm_cell_ratio(v->record, cell, base);
         const bool ranked = tm_cell_ranked(cell) && tm_cell_ranked(base);
         const bool steady = tm_cell_steady(cell) && tm_cell_steady(base);
@@ -188,13 +209,19 @@ static void add_case_row(const view *v, const char *case_id, tm_table *table)
     }
 }
 
-static void add_detailed(view *v, tm_text *into)
+static tm_table case_table(const view *v)
 {
     tm_table table = {.columns = column_count(v)};
     add_case_header(v, &table);
     for (int64_t cursor = 0, start = 0; tm_row_next(v->record, &cursor, v->cells); start = cursor) {
         add_case_row(v, tm_report_text(v->record->cells[start].case_id), &table);
     }
+    return table;
+}
+
+static void add_detailed(const view *v, tm_text *into)
+{
+    tm_table table = case_table(v);
     tm_text_add(into,
                 "\n## Cases\n\nMedian time and half the width of its 95 % interval; % of limit: the share of what this "
                 "machine can do.\n\n");
@@ -222,11 +249,13 @@ static void add_average_row(const view *v, const char *name, tm_average_filter f
         table->failed = true;
         return;
     }
-    tm_table_add(table, TM_PAINT_NONE, name);
-    tm_table_format(table, TM_PAINT_NONE, "%lld of %lld", (long long)cases, (long long)of);
+    char count[48];
+    snprintf(count, sizeof count, "%lld of %lld", (long long)cases, (long long)of);
+    if (v->record->backend_count == 0) add_key(v, 0, name, count, table);
     for (int64_t i = 0; i < v->record->backend_count; i++) {
         char time[32];
         const bool averaged = cases > 0 && averages[i].takes_part;
+        add_key(v, i, name, count, table);
         tm_report_time(averages[i].median_ns, time, sizeof time);
         if (!averages[i].takes_part)
             tm_table_format(table, TM_PAINT_DIM, "completed %lld", (long long)averages[i].completed);
@@ -236,7 +265,10 @@ static void add_average_row(const view *v, const char *name, tm_average_filter f
             add_percent(averages[i].efficiency, table);
         else
             tm_table_add(table, TM_PAINT_DIM, "-");
-        if (i != v->base) add_ratio((tm_ratio){averages[i].ratio, averages[i].ratio_half_width, "", NAN}, "-", table);
+        if (i != v->base)
+            add_ratio((tm_ratio){averages[i].ratio, averages[i].ratio_half_width, "", NAN}, "-", table);
+        else if (v->tall)
+            tm_table_add(table, TM_PAINT_DIM, "base");
     }
     free(averages);
 }
@@ -251,7 +283,7 @@ static bool first_of_group(const tm_record *record, int64_t index)
     return true;
 }
 
-static void add_averages(const view *v, tm_text *into)
+static tm_table average_table(const view *v)
 {
     tm_table table = {.columns = column_count(v) + 1};
     add_header(v, "op", "cases averaged", "mean time", &table);
@@ -262,6 +294,36 @@ static void add_averages(const view *v, tm_text *into)
     }
     add_average_row(v, "all", (tm_average_filter){NULL, 0}, &table);
     add_average_row(v, "all with a limit above 50 us", (tm_average_filter){NULL, 50e3}, &table);
+    return table;
+}
+
+static int widest_table(const view *v)
+{
+    tm_table cases = case_table(v), averages = average_table(v);
+    const int of_cases = tm_table_width(&cases), of_averages = tm_table_width(&averages);
+    tm_table_free(&cases);
+    tm_table_free(&averages);
+    return of_cases > of_averages ? of_cases : of_averages;
+}
+
+/* Few backends that fit neither way are better wrapped with a case in a row. */
+static bool better_tall(const view *v, int wide, int tall)
+{
+    const int width = v->style->width;
+    return width > 0 && wide > width && (tall <= width || v->record->backend_count > FEW_BACKENDS);
+}
+
+static void choose_form(view *v)
+{
+    if (v->style->width <= 0) return;
+    const int wide = widest_table(v);
+    v->tall = true;
+    v->tall = better_tall(v, wide, widest_table(v));
+}
+
+static void add_averages(const view *v, tm_text *into)
+{
+    tm_table table = average_table(v);
     tm_text_add(into, "\n## Averages\n\n");
     tm_table_print(&table, true, v->style->color, into);
     tm_text_add(
@@ -344,131 +406,16 @@ void tm_report_limits(const tm_record *record, tm_text *into)
     add_limits_line("", values, into);
 }
 
-static void add_backends(const tm_record *record, tm_text *into)
-{
-    for (int64_t i = 0; i < record->backend_count; i++) {
-        const tm_record_backend *backend = &record->backends[i];
-        const char *const parts[] = {tm_report_text(backend->id), tm_report_text(backend->framework_version),
-                                     tm_report_text(backend->device)};
-        tm_text_add(into, "- backend ");
-        for (int part = 0; part < 3; part++) {
-            if (!*parts[part]) continue;
-            if (part) tm_text_add(into, part == 1 ? ": " : ", ");
-            tm_markdown_add(into, parts[part]);
-        }
-        if (backend->threads > 0 && !strstr(parts[2], "thread")) {
-            tm_text_format(into, ", %lld thread%s", (long long)backend->threads, backend->threads == 1 ? "" : "s");
-        }
-        tm_text_add(into, "\n");
-    }
-}
-
-/* What equal programs differed by. */
-static void add_twins(const tm_record *record, tm_text *into)
-{
-    int64_t told_apart = 0, judged = 0;
-    for (int64_t i = 0; i < record->aa_count; i++) {
-        const char *verdict = tm_report_text(record->aa[i].verdict);
-        judged += *verdict != '\0';
-        told_apart += strcmp(verdict, "FASTER") == 0 || strcmp(verdict, "SLOWER") == 0;
-    }
-    if (record->aa_count > 0) {
-        tm_text_format(into, "- A/A: %lld of %lld pairs of equal programs told apart by more than 1 %%",
-                       (long long)told_apart, (long long)judged);
-    } else if (isfinite(record->aa_floor)) {
-        tm_text_add(into, "- A/A: from earlier runs on this machine");
-    } else {
-        return;
-    }
-    if (isfinite(record->aa_floor)) {
-        tm_text_format(into, "; differences below %.2g %% may be chance", 100 * record->aa_floor);
-    }
-    tm_text_add(into, "\n");
-}
-
-static void add_caption(const tm_record *record, tm_text *into)
-{
-    const char *status = tm_report_text(record->status);
-    tm_text_add(into, "# Run ");
-    tm_markdown_add(into, tm_report_text(record->id));
-    if (strcmp(status, "NOISY") == 0) {
-        tm_text_add(into, " (NOISY: equal programs were told apart, so small differences mean nothing here)");
-    } else if (strcmp(status, "COMPLETE") != 0) {
-        tm_text_add(into, " (provisional: the run has not been completed)");
-    }
-    tm_text_add(into, "\n\n- started ");
-    tm_markdown_add(into, tm_report_text(record->started));
-    tm_text_add(into, ", mode ");
-    tm_markdown_add(into, tm_report_text(record->mode));
-    tm_text_format(into, ", seed %llu, version ", (unsigned long long)record->seed);
-    tm_markdown_add(into, tm_report_text(record->version));
-    tm_text_add(into, "\n- machine ");
-    tm_markdown_add(into, tm_report_text(record->machine.cpu));
-    tm_text_format(into, ", %lld cores, %.1f GB memory, ", (long long)record->machine.cores,
-                   (double)record->machine.memory_bytes / 1e9);
-    tm_markdown_add(into, tm_report_text(record->machine.os));
-    tm_text_add(into, "\n");
-    tm_report_limits(record, into);
-    add_backends(record, into);
-    add_twins(record, into);
-}
-
-static void add_discards(const tm_record *record, tm_text *into)
-{
-    int64_t discarded = 0;
-    for (int64_t i = 0; i < record->cell_count; i++) discarded += record->cells[i].discarded;
-    if (discarded == 0) return;
-    tm_text_format(into, "\nVisits repeated because something else used the machine: %lld\n", (long long)discarded);
-}
-
-/* What did not complete, with the whole reason. */
-static void add_failures(const tm_record *record, tm_text *into)
-{
-    bool any = false;
-    for (int64_t i = 0; i < record->cell_count; i++) {
-        const tm_record_cell *cell = &record->cells[i];
-        const bool lowacc = cell->status == TM_CELL_OK && *tm_report_text(cell->reason);
-        if (cell->status == TM_CELL_OK && !lowacc) continue;
-        if (!any) tm_text_add(into, "\n## Not completed, or with a remark\n\n");
-        any = true;
-        tm_text_add(into, "- ");
-        tm_markdown_add(into, tm_report_text(cell->case_id));
-        tm_text_add(into, " on ");
-        tm_markdown_add(into, tm_report_text(cell->backend));
-        tm_text_format(into, ": %s", tm_cell_status_name(cell->status));
-        if (*tm_report_text(cell->reason)) {
-            tm_text_add(into, ": ");
-            tm_markdown_add(into, cell->reason);
-        }
-        tm_text_add(into, "\n");
-    }
-}
-
-static void add_repeat(const tm_record *record, tm_text *into)
-{
-    tm_text backends = {0}, command = {0};
-    for (int64_t i = 0; i < record->backend_count; i++) {
-        tm_text_format(&backends, "%s%s", i ? "," : "", tm_report_text(record->backends[i].id));
-    }
-    tm_report_repeat(record, "CASE", tm_report_text(backends.data), &command);
-    tm_text_add(into, "\nTo measure one row again: ");
-    tm_markdown_add(into, tm_report_text(command.data));
-    tm_text_add(into, "\n");
-    tm_text_free(&backends);
-    tm_text_free(&command);
-}
-
 void tm_report_markdown(const tm_record *record, const tm_report_style *style, tm_text *into)
 {
     view v;
     if (view_open(&v, record, style)) {
         find_common_labels(&v, into);
-        add_caption(record, into);
+        choose_form(&v);
+        tm_report_caption(record, into);
         add_detailed(&v, into);
         add_averages(&v, into);
-        add_discards(record, into);
-        add_failures(record, into);
-        add_repeat(record, into);
+        tm_report_remarks(record, into);
     } else {
         into->failed = true;
     }
@@ -476,53 +423,64 @@ void tm_report_markdown(const tm_record *record, const tm_report_style *style, t
 }
 
 /* Rows that come one by one cannot know the widest: columns get widths that mostly do. */
-static bool stream_widths(const view *v, const tm_table *header, int **into)
+static bool stream_header(const view *v, tm_table *header, int **into)
 {
-    *into = calloc((size_t)header->columns + 1, sizeof **into);
-    if (!*into || header->failed) return false;
+    header->columns = column_count(v);
+    add_case_header(v, header);
+    int *widths = *into = calloc((size_t)header->columns + 1, sizeof **into);
+    if (!widths || header->failed) return false;
     for (int i = 0; i < header->columns && i < header->count; i++) {
-        (*into)[i] = tm_display_width(header->cells[i].text);
-        if (strstr(header->cells[i].text, "median") && (*into)[i] < TIME_WIDTH) (*into)[i] = TIME_WIDTH;
+        widths[i] = tm_display_width(header->cells[i].text);
+        if (strstr(header->cells[i].text, "median") && widths[i] < TIME_WIDTH) widths[i] = TIME_WIDTH;
     }
-    if ((*into)[0] < CASE_WIDTH) (*into)[0] = CASE_WIDTH;
+    if (widths[0] < CASE_WIDTH) widths[0] = CASE_WIDTH;
     for (int64_t i = 0; i < v->record->cell_count; i++) {
         const int width = tm_display_width(tm_report_text(v->record->cells[i].case_id));
-        if (width > (*into)[0]) (*into)[0] = width;
+        if (width > widths[0]) widths[0] = width;
     }
+    for (int64_t i = 0; i < v->record->backend_count && v->tall; i++) {
+        const int width = tm_display_width(tm_report_text(v->record->backends[i].id));
+        if (width > widths[1]) widths[1] = width;
+    }
+    header->least = widths;
     return true;
 }
 
-static void stream(const tm_record *record, const tm_report_style *style, const char *case_id, tm_text *into)
+static void add_streamed_row(view *v, const tm_table *header, const char *case_id, tm_text *into)
 {
-    view v;
-    int *widths = NULL;
-    tm_table header = {0}, rows = {0};
-    if (!view_open(&v, record, style) || !(v.common = strdup("QUICK"))) { /* every row of a quick run has it */
-        into->failed = true;
-        goto done;
-    }
-    header.columns = rows.columns = column_count(&v);
-    add_case_header(&v, &header);
-    if (!stream_widths(&v, &header, &widths)) {
-        into->failed = true;
-        goto done;
-    }
-    header.least = rows.least = widths;
-    if (!case_id) {
-        tm_table_print(&header, true, style->color, into);
-        goto done;
-    }
-    for (int64_t cursor = 0, start = 0; tm_row_next(record, &cursor, v.cells); start = cursor) {
-        if (strcmp(tm_report_text(record->cells[start].case_id), case_id) == 0) {
-            add_case_row(&v, case_id, &rows);
+    tm_table rows = {.columns = header->columns, .least = header->least};
+    for (int64_t cursor = 0, start = 0; tm_row_next(v->record, &cursor, v->cells); start = cursor) {
+        if (strcmp(tm_report_text(v->record->cells[start].case_id), case_id) == 0) {
+            add_case_row(v, case_id, &rows);
             break;
         }
     }
-    tm_table_print(&rows, false, style->color, into);
-done:
-    free(widths);
-    tm_table_free(&header);
+    tm_table_print(&rows, false, v->style->color, into);
     tm_table_free(&rows);
+}
+
+/* The header, or, with a case, its row. */
+static void stream(const tm_record *record, const tm_report_style *style, const char *case_id, tm_text *into)
+{
+    view v;
+    int *widths[2] = {NULL, NULL};
+    tm_table header[2] = {{0}, {0}};                                          /* wide and tall */
+    bool good = view_open(&v, record, style) && (v.common = strdup("QUICK")); /* every row of a quick run has it */
+    for (int tall = 0; tall < 2 && good; tall++) {
+        v.tall = tall;
+        good = stream_header(&v, &header[tall], &widths[tall]);
+    }
+    v.tall = good && better_tall(&v, tm_table_width(&header[0]), tm_table_width(&header[1]));
+    if (!good)
+        into->failed = true;
+    else if (case_id)
+        add_streamed_row(&v, &header[v.tall], case_id, into);
+    else
+        tm_table_print(&header[v.tall], true, style->color, into);
+    for (int tall = 0; tall < 2; tall++) {
+        tm_table_free(&header[tall]);
+        free(widths[tall]);
+    }
     view_close(&v);
 }
 

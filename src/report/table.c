@@ -88,18 +88,35 @@ static void print_rule(const int *widths, int columns, tm_text *into)
     tm_text_add(into, "\n");
 }
 
+/* The caller frees; NULL when memory is short. */
+static int *widths_of(const tm_table *table)
+{
+    const int columns = table->columns;
+    int *widths = table->failed ? NULL : calloc((size_t)columns + 1, sizeof *widths);
+    if (!widths) return NULL;
+    for (int i = 0; i < columns; i++) widths[i] = table->least ? table->least[i] : 3;
+    for (int i = 0; columns > 0 && i < table->count / columns * columns; i++) {
+        const int width = tm_display_width(table->cells[i].text);
+        if (width > widths[i % columns]) widths[i % columns] = width;
+    }
+    return widths;
+}
+
+int tm_table_width(const tm_table *table)
+{
+    int *widths = widths_of(table), all = 1;
+    for (int i = 0; widths && i < table->columns; i++) all += widths[i] + 3;
+    free(widths);
+    return all;
+}
+
 void tm_table_print(const tm_table *table, bool header, bool color, tm_text *into)
 {
     const int columns = table->columns, rows = columns ? table->count / columns : 0;
-    int *widths = table->failed ? NULL : calloc((size_t)columns + 1, sizeof *widths);
+    int *widths = widths_of(table);
     if (!widths) {
         into->failed = true;
         return;
-    }
-    for (int i = 0; i < columns; i++) widths[i] = table->least ? table->least[i] : 3;
-    for (int i = 0; i < rows * columns; i++) {
-        const int width = tm_display_width(table->cells[i].text);
-        if (width > widths[i % columns]) widths[i % columns] = width;
     }
     for (int row = 0; row < rows; row++) {
         tm_text_add(into, "|");

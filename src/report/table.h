@@ -27,6 +27,9 @@ void tm_table_format(tm_table *table, tm_paint paint, const char *format, ...) _
 void tm_table_print(const tm_table *table, bool header, bool color, tm_text *into);
 void tm_table_free(tm_table *table);
 
+/* Columns of a terminal that a line of the table takes. */
+int tm_table_width(const tm_table *table);
+
 /* Appends text for markdown: invisible characters shown as '?', markup characters escaped. */
 void tm_markdown_add(tm_text *into, const char *text);
 

@@ -81,6 +81,32 @@ done
 [ "$(grep -c '^- limits measured, [123] threads\?: memory read' out)" -eq 3 ] || fail "not limits of 3 thread counts"
 holds out "- backend native:cpu+isa=portable+threads=1: tensormark $("$program" --version | sed 's/.* //') portable, "
 grep -q "isa=portable+threads=1: .*, 1 thread$" out || fail "the table does not say how many threads"
+
+# On a terminal tables keep to its width: a row for each backend where one for all is too long. A file has them whole.
+works show --db r.db
+python3 - "$program" out <<'END' || fail "the tables in a terminal"
+import fcntl, os, pty, struct, subprocess, sys, termios
+def tables(columns, *more):
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    process = subprocess.Popen([sys.argv[1], "show", "--db", "r.db", "--color", "never", *more], stdin=subprocess.DEVNULL, stdout=theirs)
+    os.close(theirs)
+    text = b""
+    try:
+        while part := os.read(ours, 65536):
+            text += part
+    except OSError:
+        pass # what Linux says at the end
+    assert process.wait() == 0
+    return [line for line in text.decode().replace("\r", "").splitlines() if line.startswith("|")]
+whole = [line.rstrip("\n") for line in open(sys.argv[2], encoding="utf-8") if line.startswith("|")]
+narrow = tables(190)
+assert max(map(len, whole)) > 190 >= max(map(len, narrow)), (max(map(len, whole)), max(map(len, narrow)))
+assert tables(1000) == whole and tables(190, "-o", "kept.md") == []
+assert [line.rstrip("\n") for line in open("kept.md", encoding="utf-8") if line.startswith("|")] == whole
+rows = [line for line in narrow if line.startswith("| relu/1000/f32 ")]
+assert len(rows) == 3 and "native:cpu+threads=3 " in rows[2] and " base |" in rows[0], rows
+END
 works show --db r.db --efficiency
 holds out "    tensormark run relu/1000/f32 --backends native:cpu+isa=portable"
 holds out "    tensormark show --db efficiency.db --efficiency -o docs/efficiency.md"

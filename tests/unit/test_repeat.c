@@ -77,10 +77,28 @@ static void quoting_can_be_read_back(void **state)
     }
 }
 
+/* Below the tables stand all backends, and the base among them. */
+static void all_backends_have_their_base(void **state)
+{
+    (void)state;
+    const tm_record record = {.mode = (char *)"default",
+                              .command = (char *)"tensormark run --base=t2+compile --threads=2",
+                              .seed = 7,
+                              .backends = backends,
+                              .backend_count = sizeof backends / sizeof *backends};
+    tm_text text = {0};
+    tm_report_remarks(&record, &text);
+    assert_false(text.failed);
+    assert_non_null(strstr(text.data, "tensormark run CASE --backend 't2=torch@/a b/env' --backends "
+                                      "native:cpu,t2+compile --threads 2 --seed 7 --base t2+compile\n"));
+    tm_text_free(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_given_is_given_again),
+        cmocka_unit_test(all_backends_have_their_base),
         cmocka_unit_test(quoting_can_be_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
