@@ -161,3 +161,24 @@ void tm_text_add_visible(tm_text *text, const char *string)
         s += length ? length : 1;
     }
 }
+
+void tm_text_add_escaped(tm_text *text, const char *bytes, size_t count)
+{
+    static const char letters[] = "\n\t\r\"\\", names[] = "ntr\"\\";
+    for (size_t at = 0; at < count;) {
+        unsigned char sequence[5] = {0}; /* ends in a zero byte, so what is cut off is not UTF-8 */
+        memcpy(sequence, bytes + at, count - at < 4 ? count - at : 4);
+        uint32_t point = 0;
+        const size_t length = utf8_decode(sequence, &point);
+        const char *const letter = length == 1 && point ? strchr(letters, (int)point) : NULL;
+        if (!length)
+            tm_text_format(text, "\\x%02x", sequence[0]);
+        else if (letter)
+            tm_text_format(text, "\\%c", names[letter - letters]);
+        else if (is_visible(point))
+            tm_text_add_bytes(text, sequence, length);
+        else
+            tm_text_format(text, "\\u%04x", point);
+        at += length ? length : 1;
+    }
+}

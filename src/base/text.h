@@ -33,4 +33,8 @@ bool tm_parse_duration(const char *string, double *seconds);
 /* Copies `string` for a terminal: control characters, bidi marks and invalid UTF-8 become '?'. */
 void tm_text_add_visible(tm_text *text, const char *string);
 
+/* The same without loss, for names that come from files: quotes and backslashes get a backslash, what cannot be seen
+ * becomes \n, \t, \r or \uXXXX, bytes that are no UTF-8 become \xXX. */
+void tm_text_add_escaped(tm_text *text, const char *bytes, size_t count);
+
 #endif

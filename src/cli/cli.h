@@ -68,6 +68,9 @@ int tm_cli_backends(const tm_options *options, tm_backend_spec **into, int32_t *
 /* `run kernels [PATTERN]`: --isa, --format, --output, --color, --quiet. */
 int tm_cli_run_kernels(const tm_options *options);
 
+/* `list tensors`: --model, --format. Complains. */
+int tm_cli_list_tensors(const tm_options *options, const tm_words *rest, tm_text *into);
+
 /* "1,2,4" -> counts (at most `capacity`). Complains. */
 int tm_cli_threads(const char *list, int32_t *into, int capacity, int *count);
 

@@ -203,7 +203,7 @@ static int print_bash(void)
     for (int i = 0; i < TM_COMMAND_COUNT; i++) {
         tm_text_format(&text, "      %s) words='", commands[i].name);
         add_option_words(i, &text);
-        if (i == TM_COMMAND_list) tm_text_add(&text, " suites cases backends ops runs");
+        if (i == TM_COMMAND_list) tm_text_add(&text, " suites cases backends ops runs tensors");
         for (int j = 0; i == TM_COMMAND_help && j < TM_COMMAND_COUNT; j++) {
             tm_text_format(&text, " %s", commands[j].name);
         }

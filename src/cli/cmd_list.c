@@ -1,4 +1,5 @@
-/* tensormark list: suites, cases, backends, ops, runs. Without a word it loads no framework and opens no database. */
+/* tensormark list: suites, cases, backends, ops, runs, tensors. Without a word it loads no framework and opens no
+ * database. */
 #include "cli/cli.h"
 
 #include "base/dtype.h"
@@ -38,6 +39,11 @@ static int list_suites(const tm_options *options, const tm_words *rest, tm_text 
 static bool is_jsonl(const tm_options *options)
 {
     return options->format && strcmp(options->format, "jsonl") == 0;
+}
+
+static bool is_md(const tm_options *options)
+{
+    return !options->format || strcmp(options->format, "md") == 0;
 }
 
 /* What the case computes, for programs. Neither ids nor graphs hold anything that JSON would have to escape. */
@@ -181,11 +187,8 @@ static const struct {
     const char *name;
     lister list;
     bool takes_words;
-} subjects[] = {{"suites", list_suites, false},
-                {"cases", list_cases, true},
-                {"backends", list_backends, false},
-                {"ops", list_ops, false},
-                {"runs", list_runs, false}};
+} subjects[] = {{"suites", list_suites, false}, {"cases", list_cases, true}, {"backends", list_backends, false},
+                {"ops", list_ops, false},       {"runs", list_runs, false},  {"tensors", tm_cli_list_tensors, false}};
 
 enum { SUBJECTS = sizeof subjects / sizeof *subjects };
 
@@ -200,7 +203,8 @@ static int find_subject(const char *word, lister *list)
         }
     }
     const char *nearest = tm_nearest(word, names, SUBJECTS);
-    return tm_cli_complain(TM_EXIT_USAGE, "list: '%.100s' is not one of suites, cases, backends, ops, runs%s%s%s", word,
+    return tm_cli_complain(TM_EXIT_USAGE,
+                           "list: '%.100s' is not one of suites, cases, backends, ops, runs, tensors%s%s%s", word,
                            nearest ? " (did you mean '" : "", nearest ? nearest : "", nearest ? "'?)" : "");
 }
 
@@ -216,9 +220,9 @@ int tm_cmd_list(const tm_options *options)
     if (result == TM_EXIT_OK && rest.count > 0 && list != list_cases) {
         result = tm_cli_complain(TM_EXIT_USAGE, "list %s takes no more words", options->arguments.items[0]);
     }
-    const bool plain = !options->format || strcmp(options->format, "md") == 0;
-    if (result == TM_EXIT_OK && !plain && !(list == list_cases && is_jsonl(options))) {
-        result = tm_cli_complain(TM_EXIT_USAGE, "list: --format is md, for cases also jsonl");
+    const bool known = is_md(options) || list == tm_cli_list_tensors || (list == list_cases && is_jsonl(options));
+    if (result == TM_EXIT_OK && !known) {
+        result = tm_cli_complain(TM_EXIT_USAGE, "list: --format is md, for cases also jsonl, for tensors any");
     }
     tm_text text = {0};
     if (result == TM_EXIT_OK) result = list(options, &rest, &text);

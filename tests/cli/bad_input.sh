@@ -44,6 +44,12 @@ refused "./nothing: No such file" run ./nothing
 refused "not a regular file" run /dev/zero
 refused "not a regular file" run "$scratch"
 refused "list: 'everything' is not one of" list everything
+refused "did you mean 'tensors'?" list tensor
+refused "list tensors needs --model" list tensors
+refused "takes no more words" list tensors --model . x
+refused "'run' has no option --model" run --model .
+refused "No such file" list tensors --model nothing
+refused "holds neither model.safetensors nor" list tensors --model .
 refused "takes no more words" list ops softmax
 refused "one run at a time" show a b
 refused "show --efficiency: --format is md" show --efficiency --format json

@@ -65,6 +65,13 @@ holds out "bce/"
 works list cases 'relu/{8,16}x4' --format jsonl
 [ "$(grep -cE '^\{"case":"relu/[0-9]+x4/f32","key":"[0-9a-f]{32}","graph":\{.*"shape":\[[0-9]+,4\]\}\],"outputs":\[1\]\}\}$' out)" -eq 2 ] ||
     fail "not a graph a line: $(cat out)"
+printf '\110\0\0\0\0\0\0\0%-72s%8s' '{"a":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]}}' '' >model.safetensors
+works list tensors --model .
+holds out "| a      |   F32 |   2x1 |     8 | model.safetensors |"
+works list tensors --model model.safetensors --format csv
+holds out "a,F32,2x1,8,model.safetensors"
+works list tensors --model . --format jsonl
+holds out '{"tensor":"a","dtype":"F32","shape":[2,1],"bytes":8,"file":"model.safetensors"}'
 works list backends
 holds out "native:cpu"
 "$program" list runs >out 2>err || fail "list runs without a database"
