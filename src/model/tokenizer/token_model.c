@@ -103,7 +103,7 @@ tm_status tm_cut_cached(const tm_token_model *model, tm_cut_scratch *scratch, co
     if (!tm_word_cache_holds(word, text, bytes)) {
         const size_t before = ids->count;
         const tm_status status = cut(model, scratch, text, bytes, ids, error);
-        if (status == TM_OK) tm_word_cache_keep(word, text, bytes, ids->data + before, ids->count - before);
+        if (status == TM_OK) tm_word_cache_keep(word, text, bytes, ids, before);
         return status;
     }
     if (!tm_ids_reserve(ids, word->ids)) return tm_fail_memory(error, "ids");

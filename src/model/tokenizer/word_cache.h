@@ -33,14 +33,16 @@ static inline bool tm_word_cache_holds(const tm_cached_word *word, const char *t
     return word->bytes == bytes && memcmp(word->text, text, bytes) == 0;
 }
 
-static inline void tm_word_cache_keep(tm_cached_word *word, const char *text, size_t bytes, const uint32_t *ids,
-                                      size_t count)
+/* Keeps the word with the ids from `first` on, if they are few. */
+static inline void tm_word_cache_keep(tm_cached_word *word, const char *text, size_t bytes, const tm_ids *ids,
+                                      size_t first)
 {
+    const size_t count = ids->count - first;
     if (count > TM_CACHED_IDS) return;
     word->bytes = (uint8_t)bytes;
     word->ids = (uint8_t)count;
     memcpy(word->text, text, bytes);
-    if (count > 0) memcpy(word->id, ids, count * sizeof *ids);
+    if (count > 0) memcpy(word->id, ids->data + first, count * sizeof *ids->data);
 }
 
 #endif
