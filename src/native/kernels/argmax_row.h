@@ -1,8 +1,8 @@
 /* Index of the first maximum of each row, a NaN counting as the maximum. Template: vec_f32 header and NAME come first.
  *
- * Rows of a few vectors, W of them in step: the maxima of all, then which elements equal them. Longer ones in one pass
- * without data-dependent branches: every lane of two vectors keeps its best value and where it came from; the lanes
- * that hold the maximum are compared at the end. A NaN, which is rare, is looked for when one has been seen. */
+ * Rows of a few vectors, four of them in step: the maxima of all, then which elements equal them. Longer ones in one
+ * pass without data-dependent branches: every lane of two vectors keeps its best value and where it came from; the
+ * lanes that hold the maximum are compared at the end. A NaN, which is rare, is looked for when one has been seen. */
 #include "short_rows.h"
 
 enum { ARGMAX_BLOCK = 1 << 30, ARGMAX_AHEAD = 1024 }; /* floats: places fit 32 bits; how far memory is fetched ahead */
@@ -78,37 +78,30 @@ static int64_t argmax_long(const float *x, int64_t n)
     return place;
 }
 
-/* W rows of `vectors` vectors, a constant. False, and nothing is written, if one of them holds a NaN. */
+/* SHORT_ROWS rows of `vectors` vectors, a constant. False, and nothing is written, if one of them holds a NaN. */
 static inline __attribute__((always_inline)) bool argmax_group(const float *x, int64_t *y, int64_t length, int vectors)
 {
-    const V least = SET1(-INFINITY), nothing = SET1(NAN);
     const M some = FIRST(length - (int64_t)(vectors - 1) * W);
     float top[W];
-    V quarter[4], v[W / 4];
+    V v[SHORT_ROWS], part[SHORT_ROWS][SHORT_VECTORS];
     M nan = M_NONE;
-    EACH(j, 4)
+    EACH(r, SHORT_ROWS)
     {
-        EACH(i, W / 4)
+        EACH(k, vectors)
         {
-            const float *row = x + (j + 4 * i) * length;
-            EACH(k, vectors)
-            {
-                PREFETCH(row + ARGMAX_AHEAD + k * W);
-                const V part = short_load(row, k, vectors, some, least);
-                nan = M_OR(nan, UNORDERED(part, part));
-                v[i] = k == 0 ? part : MAX(v[i], part);
-            }
+            PREFETCH(x + r * length + ARGMAX_AHEAD + k * W);
+            part[r][k] = short_load(x + r * length, k, vectors, some, SET1(-INFINITY));
+            nan = M_OR(nan, UNORDERED(part[r][k], part[r][k]));
+            v[r] = k == 0 ? part[r][k] : MAX(v[r], part[r][k]);
         }
-        quarter[j] = maxima_of_quarter(v);
     }
     if (M_BITS(nan) != 0) return false;
-    STORE(top, maxima_of_all(quarter));
-    EACH(r, W)
+    STORE(top, short_maxima(v, SHORT_ROWS));
+    EACH(r, SHORT_ROWS)
     {
-        const V wanted = SET1(top[r]);
+        /* Lanes that no element fills come last, and so do not count even where all is -inf. */
         uint64_t bits = 0;
-        EACH(k, vectors)
-        bits |= (uint64_t)M_BITS(EQUAL(short_load(x + r * length, k, vectors, some, nothing), wanted)) << (k * W);
+        EACH(k, vectors) bits |= (uint64_t)M_BITS(EQUAL(part[r][k], SET1(top[r]))) << (k * W);
         y[r] = __builtin_ctzll(bits);
     }
     return true;
@@ -119,11 +112,11 @@ static inline __attribute__((always_inline)) void argmax_short(const float *x, i
 {
     int64_t r = 0;
     while (r < rows) {
-        if (r + W <= rows && argmax_group(x + r * length, y + r, length, vectors)) {
-            r += W;
+        if (r + SHORT_ROWS <= rows && argmax_group(x + r * length, y + r, length, vectors)) {
+            r += SHORT_ROWS;
             continue;
         }
-        const int64_t end = r + W < rows ? r + W : rows;
+        const int64_t end = r + SHORT_ROWS < rows ? r + SHORT_ROWS : rows;
         for (; r < end; r++) y[r] = argmax_long(x + r * length, length);
     }
 }

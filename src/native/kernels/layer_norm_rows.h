@@ -103,51 +103,41 @@ static __attribute__((noinline)) void norm_long(const norm_rows *n, float *y, in
     }
 }
 
-/* `rows` rows, W or 1, of `vectors` vectors: both constants. */
-static inline __attribute__((always_inline)) void norm_group(const norm_rows *n, const float *x, float *to, int rows,
-                                                             int vectors, bool streams)
+/* `rows` rows, SHORT_ROWS or 1, of `vectors` vectors: both constants. */
+static inline __attribute__((always_inline)) void norm_group(const norm_rows *n, short_rows *s, const float *x,
+                                                             int rows, int vectors)
 {
-    const int64_t length = n->length;
+    const int64_t length = s->length;
     const V zero = SET1(0.0f), inverse = SET1(1.0f / (float)length);
     const M some = FIRST(length - (int64_t)(vectors - 1) * W);
     float mean[W], off[W], factor[W];
-    const int quarters = SHORT_QUARTERS(rows), quarter_rows = SHORT_QUARTER(rows);
-    V quarter[4], squares[4], v[W / 4], square[W / 4];
-    EACH(j, quarters)
+    V sum[SHORT_ROWS], square[SHORT_ROWS], d[SHORT_ROWS][SHORT_VECTORS];
+    EACH(r, rows)
     {
-        EACH(i, quarter_rows)
+        EACH(k, vectors)
         {
-            const float *row = x + (j + 4 * i) * length;
-            EACH(k, vectors)
-            {
-                PREFETCH(row + SHORT_AHEAD + k * W);
-                const V part = short_load(row, k, vectors, some, zero);
-                v[i] = k == 0 ? MUL(part, inverse) : FMA(part, inverse, v[i]);
-            }
+            PREFETCH(x + r * length + NORM_BEYOND + k * W);
+            d[r][k] = short_load(x + r * length, k, vectors, some, zero);
+            sum[r] = k == 0 ? MUL(d[r][k], inverse) : FMA(d[r][k], inverse, sum[r]);
         }
-        quarter[j] = rows == 1 ? v[0] : sums_of_quarter(v);
     }
-    STORE(mean, short_sums(quarter, rows));
-    EACH(j, quarters)
+    STORE(mean, short_sums(sum, rows));
+    EACH(r, rows)
     {
-        EACH(i, quarter_rows)
+        const V about = SET1(mean[r]);
+        EACH(k, vectors)
         {
-            const int r = j + 4 * i;
-            const V about = SET1(mean[r]);
-            EACH(k, vectors)
-            {
-                const V d = SUB(short_load(x + r * length, k, vectors, some, about), about);
-                v[i] = k == 0 ? d : ADD(v[i], d);
-                square[i] = k == 0 ? MUL(d, d) : FMA(d, d, square[i]);
-            }
+            d[r][k] = SUB(d[r][k], about);
+            if (k + 1 == vectors) d[r][k] = SELECT(some, d[r][k], zero);
+            sum[r] = k == 0 ? d[r][k] : ADD(sum[r], d[r][k]);
+            square[r] = k == 0 ? MUL(d[r][k], d[r][k]) : FMA(d[r][k], d[r][k], square[r]);
         }
-        quarter[j] = rows == 1 ? v[0] : sums_of_quarter(v);
-        squares[j] = rows == 1 ? square[0] : sums_of_quarter(square);
     }
-    const V rest = MUL(short_sums(quarter, rows), inverse);
-    const V variance = MAX(zero, FNMA(rest, rest, MUL(short_sums(squares, rows), inverse)));
+    const V rest = MUL(short_sums(sum, rows), inverse);
+    const V variance = MAX(zero, FNMA(rest, rest, MUL(short_sums(square, rows), inverse)));
     STORE(off, rest);
     STORE(factor, DIV(SET1(1.0f), SQRT(ADD(variance, SET1(n->eps)))));
+    float *to = short_next(s, rows, vectors);
     V scale[SHORT_VECTORS], shift[SHORT_VECTORS];
     EACH(k, vectors) scale[k] = short_load(n->scale, k, vectors, some, zero);
     EACH(k, vectors) shift[k] = short_load(n->shift, k, vectors, some, zero);
@@ -155,13 +145,8 @@ static inline __attribute__((always_inline)) void norm_group(const norm_rows *n,
     {
         EACH(k, vectors)
         {
-            const V d = SUB(SUB(short_load(x + r * length, k, vectors, some, zero), SET1(mean[r])), SET1(off[r]));
-            const V result = FMA(MUL(d, SET1(factor[r])), scale[k], shift[k]);
-            if (streams) {
-                STREAM(to + r * length + k * W, result);
-            } else {
-                STORE(to + r * length + k * W, result);
-            }
+            const V whole = MUL(SUB(d[r][k], SET1(off[r])), SET1(factor[r]));
+            short_store(to + r * length + k * W, FMA(whole, scale[k], shift[k]), s->streams);
         }
     }
 }
@@ -170,11 +155,10 @@ static inline __attribute__((always_inline)) void norm_short(const norm_rows *n,
                                                              bool stream)
 {
     short_rows s;
-    short_begin(&s, y, rows, n->length, stream);
     int64_t r = 0;
-    for (; r + W <= rows; r += W)
-        norm_group(n, n->x + r * n->length, short_next(&s, W, vectors), W, vectors, s.streams);
-    for (; r < rows; r++) norm_group(n, n->x + r * n->length, short_next(&s, 1, vectors), 1, vectors, s.streams);
+    short_begin(&s, y, rows, n->length, stream);
+    for (; r + SHORT_ROWS <= rows; r += SHORT_ROWS) norm_group(n, &s, n->x + r * n->length, SHORT_ROWS, vectors);
+    for (; r < rows; r++) norm_group(n, &s, n->x + r * n->length, 1, vectors);
     short_flush(&s);
 }
 

@@ -1,5 +1,5 @@
-/* For rows of a few vectors: W rows go in step, so that their reductions are shared and none waits for its own. Rows
- * left over go one by one, with the same roundings. Include after the vec_f32 header.
+/* For rows of a few vectors: four of them go in step, so that their reductions are shared and none waits for its own.
+ * Rows left over go one by one, with the same roundings. Include after the vec_f32 header.
  *
  * Results are stored by whole vectors in order, each over the excess of the row before: partial stores are slow. Where
  * that would leave the range, or the results are to be streamed and do not begin on vectors, they pass through a
@@ -11,19 +11,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { SHORT_VECTORS = 4, SHORT_FLOATS = 2048, SHORT_AHEAD = 1024 };
+/* SHORT_FULL: floats in the buffer that are worth emptying it; a group of rows is no more. */
+enum { SHORT_ROWS = 4, SHORT_VECTORS = 4, SHORT_FULL = SHORT_ROWS * SHORT_VECTORS * W };
 
-/* The rows of a group, W of them or one (a constant), in the order in which their reductions need them: quarter by
- * quarter. */
-#define EACH(i, count)       _Pragma("GCC unroll 16") for (int i = 0; i < (count); i++)
-#define SHORT_QUARTERS(rows) ((rows) == 1 ? 1 : 4)
-#define SHORT_QUARTER(rows)  ((rows) == 1 ? 1 : W / 4)
+#define EACH(i, count) _Pragma("GCC unroll 16") for (int i = 0; i < (count); i++)
 
 typedef struct short_rows {
     float *y, *y_end; /* what is left to be written directly, or from the buffer's first element on */
     int64_t length, count;
     bool whole, stream, streams;
-    float buffer[SHORT_FLOATS + W];
+    float buffer[2 * SHORT_FULL + W];
 } short_rows;
 
 static inline void short_begin(short_rows *s, float *y, int64_t rows, int64_t length, bool stream)
@@ -53,7 +50,8 @@ static inline void short_flush(short_rows *s)
     s->count = 0;
 }
 
-/* Where the next `rows` rows of `vectors` vectors go. */
+/* Where the next `rows` rows of `vectors` vectors go. What the buffer holds is older by the time that it took to
+ * compute them, so it leaves without waiting for its own stores. */
 static inline float *short_next(short_rows *s, int64_t rows, int64_t vectors)
 {
     const int64_t count = rows * s->length, touched = count - s->length + vectors * W;
@@ -61,7 +59,7 @@ static inline float *short_next(short_rows *s, int64_t rows, int64_t vectors)
         s->y += count;
         return s->y - count;
     }
-    if (s->count + count > SHORT_FLOATS) short_flush(s);
+    if (s->count >= SHORT_FULL) short_flush(s);
     s->count += count;
     return s->buffer + s->count - count;
 }
@@ -72,13 +70,23 @@ static inline V short_load(const float *x, int k, int vectors, M some, V fill)
     return k + 1 < vectors ? LOAD(x + k * W) : LOAD_SOME(x + k * W, some, fill);
 }
 
-/* From the quarters of a group, or its one row, to a number for each row. */
-static inline V short_sums(const V *quarter, int rows)
+/* From a vector for each row to a number for each; `rows` is SHORT_ROWS, or 1. */
+static inline V short_sums(const V *v, int rows)
 {
-    return rows == 1 ? SET1(REDUCE_SUM(quarter[0])) : sums_of_all(quarter);
+    return rows == 1 ? sums_of_four(v[0], v[0], v[0], v[0]) : sums_of_four(v[0], v[1], v[2], v[3]);
 }
-static inline V short_maxima(const V *quarter, int rows)
+static inline V short_maxima(const V *v, int rows)
 {
-    return rows == 1 ? SET1(REDUCE_MAX(quarter[0])) : maxima_of_all(quarter);
+    return rows == 1 ? maxima_of_four(v[0], v[0], v[0], v[0]) : maxima_of_four(v[0], v[1], v[2], v[3]);
 }
+
+static inline void short_store(float *to, V v, bool streams)
+{
+    if (streams) {
+        STREAM(to, v);
+    } else {
+        STORE(to, v);
+    }
+}
+
 #endif

@@ -60,58 +60,39 @@ static void softmax_eights(const float *x, float *y, int64_t rows, bool stream)
 }
 #endif
 
-/* `rows` rows, W or 1, of `vectors` vectors: both constants. */
-static inline __attribute__((always_inline)) void softmax_group(const float *x, float *to, int64_t length, int rows,
-                                                                int vectors, bool streams)
+/* `rows` rows, SHORT_ROWS or 1, of `vectors` vectors: both constants. */
+static inline __attribute__((always_inline)) void softmax_group(short_rows *s, const float *x, int rows, int vectors)
 {
-    const V least = SET1(-INFINITY);
+    const int64_t length = s->length;
     const M some = FIRST(length - (int64_t)(vectors - 1) * W);
-    float number[W], e[W * SHORT_VECTORS * W];
-    const int quarters = SHORT_QUARTERS(rows), quarter_rows = SHORT_QUARTER(rows);
-    V quarter[4], v[W / 4];
-    EACH(j, quarters)
-    {
-        EACH(i, quarter_rows)
-        {
-            const float *row = x + (j + 4 * i) * length;
-            EACH(k, vectors)
-            {
-                PREFETCH(row + SOFTMAX_AHEAD + k * W);
-                const V part = short_load(row, k, vectors, some, least);
-                v[i] = k == 0 ? part : MAX(v[i], part);
-            }
-        }
-        quarter[j] = rows == 1 ? v[0] : maxima_of_quarter(v);
-    }
-    STORE(number, short_maxima(quarter, rows));
-    EACH(j, quarters)
-    {
-        EACH(i, quarter_rows)
-        {
-            const int r = j + 4 * i;
-            const V shift = SET1(number[r]);
-            EACH(k, vectors)
-            {
-                V power = exp_of(SUB(short_load(x + r * length, k, vectors, some, shift), shift));
-                if (k + 1 == vectors) power = SELECT(some, power, SET1(0.0f));
-                STORE(e + (r * vectors + k) * W, power);
-                v[i] = k == 0 ? power : ADD(v[i], power);
-            }
-        }
-        quarter[j] = rows == 1 ? v[0] : sums_of_quarter(v);
-    }
-    STORE(number, DIV(SET1(1.0f), short_sums(quarter, rows)));
+    float number[W];
+    V v[SHORT_ROWS], e[SHORT_ROWS][SHORT_VECTORS];
     EACH(r, rows)
     {
         EACH(k, vectors)
         {
-            const V result = MUL(LOAD(e + (r * vectors + k) * W), SET1(number[r]));
-            if (streams) {
-                STREAM(to + r * length + k * W, result);
-            } else {
-                STORE(to + r * length + k * W, result);
-            }
+            PREFETCH(x + r * length + SOFTMAX_AHEAD + k * W);
+            e[r][k] = short_load(x + r * length, k, vectors, some, SET1(-INFINITY));
+            v[r] = k == 0 ? e[r][k] : MAX(v[r], e[r][k]);
         }
+    }
+    STORE(number, short_maxima(v, rows));
+    EACH(r, rows)
+    {
+        const V shift = SET1(number[r]);
+        EACH(k, vectors)
+        {
+            const bool last = k + 1 == vectors;
+            e[r][k] = exp_of(SUB(last ? SELECT(some, e[r][k], shift) : e[r][k], shift));
+            if (last) e[r][k] = SELECT(some, e[r][k], SET1(0.0f));
+            v[r] = k == 0 ? e[r][k] : ADD(v[r], e[r][k]);
+        }
+    }
+    STORE(number, DIV(SET1(1.0f), short_sums(v, rows)));
+    float *to = short_next(s, rows, vectors);
+    EACH(r, rows)
+    {
+        EACH(k, vectors) short_store(to + r * length + k * W, MUL(e[r][k], SET1(number[r])), s->streams);
     }
 }
 
@@ -120,11 +101,10 @@ static inline __attribute__((always_inline)) void softmax_short(const float *x, 
                                                                 int vectors, bool stream)
 {
     short_rows s;
-    short_begin(&s, y, rows, length, stream);
     int64_t r = 0;
-    for (; r + W <= rows; r += W)
-        softmax_group(x + r * length, short_next(&s, W, vectors), length, W, vectors, s.streams);
-    for (; r < rows; r++) softmax_group(x + r * length, short_next(&s, 1, vectors), length, 1, vectors, s.streams);
+    short_begin(&s, y, rows, length, stream);
+    for (; r + SHORT_ROWS <= rows; r += SHORT_ROWS) softmax_group(&s, x + r * length, SHORT_ROWS, vectors);
+    for (; r < rows; r++) softmax_group(&s, x + r * length, 1, vectors);
     short_flush(&s);
 }
 

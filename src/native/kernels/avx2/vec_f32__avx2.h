@@ -66,21 +66,17 @@ static inline float REDUCE_SUM(V v)
     return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
 }
 
-/* Of W vectors, lane r of the result is all of vector r, in the order of REDUCE_SUM: first each quarter of them, j and
- * j + 4 for 0 <= j < 4, becomes one vector, then these. Each step puts what is left of two vectors into one. */
-#define ACROSS(name, COMBINE)                                                                                          \
-    static inline V name##_of_quarter(const V *v)                                                                      \
+/* Lane r, 0 <= r < 4, is all of vector r. Each step puts what is left of two vectors into one. */
+#define OF_FOUR(name, COMBINE)                                                                                         \
+    static inline V name##_of_four(V a, V b, V c, V d)                                                                 \
     {                                                                                                                  \
-        return COMBINE(_mm256_blend_ps(v[0], v[1], 0xf0), _mm256_permute2f128_ps(v[0], v[1], 0x21));                   \
-    }                                                                                                                  \
-    static inline V name##_of_all(const V *v)                                                                          \
-    {                                                                                                                  \
-        const V a = COMBINE(_mm256_blend_ps(v[0], v[1], 0xcc), _mm256_shuffle_ps(v[0], v[1], 0x4e));                   \
-        const V b = COMBINE(_mm256_blend_ps(v[2], v[3], 0xcc), _mm256_shuffle_ps(v[2], v[3], 0x4e));                   \
-        return COMBINE(_mm256_shuffle_ps(a, b, 0x88), _mm256_shuffle_ps(a, b, 0xdd));                                  \
+        a = COMBINE(_mm256_blend_ps(a, b, 0xcc), _mm256_shuffle_ps(a, b, 0x4e));                                       \
+        c = COMBINE(_mm256_blend_ps(c, d, 0xcc), _mm256_shuffle_ps(c, d, 0x4e));                                       \
+        a = COMBINE(_mm256_shuffle_ps(a, c, 0x88), _mm256_shuffle_ps(a, c, 0xdd));                                     \
+        return COMBINE(a, _mm256_permute2f128_ps(a, a, 1));                                                            \
     }
-ACROSS(sums, ADD)
-ACROSS(maxima, MAX)
+OF_FOUR(sums, ADD)
+OF_FOUR(maxima, MAX)
 
 #define D_ZERO        _mm256_setzero_pd()
 #define D_ADD(a, b)   _mm256_add_pd(a, b)

@@ -46,32 +46,20 @@ typedef __mmask16 M;
 #define M_BITS(m)             ((uint32_t)(m)) /* lane i is bit i */
 #define SQRT(a)               _mm512_sqrt_ps(a)
 #define REDUCE_MAX(v)         _mm512_reduce_max_ps(v)
+#define REDUCE_SUM(v)         _mm512_reduce_add_ps(v)
 
-/* Of W vectors, lane r of the result is all of vector r, in the order of REDUCE_SUM: first each quarter of them, j,
- * j + 4, ... for 0 <= j < 4, becomes one vector, then these. Each step puts what is left of two vectors into one. */
-#define ACROSS(name, COMBINE)                                                                                          \
-    static inline V name##_of_quarter(const V *v)                                                                      \
+/* Lane r, 0 <= r < 4, is all of vector r. Each step puts what is left of two vectors into one. */
+#define OF_FOUR(name, COMBINE)                                                                                         \
+    static inline V name##_of_four(V a, V b, V c, V d)                                                                 \
     {                                                                                                                  \
-        const V a = COMBINE(_mm512_mask_blend_ps(0xff00, v[0], v[1]), _mm512_shuffle_f32x4(v[0], v[1], 0x4e));         \
-        const V b = COMBINE(_mm512_mask_blend_ps(0xff00, v[2], v[3]), _mm512_shuffle_f32x4(v[2], v[3], 0x4e));         \
-        return COMBINE(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));                            \
-    }                                                                                                                  \
-    static inline V name##_of_all(const V *v)                                                                          \
-    {                                                                                                                  \
-        const V a = COMBINE(_mm512_mask_blend_ps(0xcccc, v[0], v[1]), _mm512_shuffle_ps(v[0], v[1], 0x4e));            \
-        const V b = COMBINE(_mm512_mask_blend_ps(0xcccc, v[2], v[3]), _mm512_shuffle_ps(v[2], v[3], 0x4e));            \
-        return COMBINE(_mm512_shuffle_ps(a, b, 0x88), _mm512_shuffle_ps(a, b, 0xdd));                                  \
+        a = COMBINE(_mm512_mask_blend_ps(0xcccc, a, b), _mm512_shuffle_ps(a, b, 0x4e));                                \
+        c = COMBINE(_mm512_mask_blend_ps(0xcccc, c, d), _mm512_shuffle_ps(c, d, 0x4e));                                \
+        a = COMBINE(_mm512_shuffle_ps(a, c, 0x88), _mm512_shuffle_ps(a, c, 0xdd));                                     \
+        a = COMBINE(a, _mm512_shuffle_f32x4(a, a, 0x4e));                                                              \
+        return COMBINE(a, _mm512_shuffle_f32x4(a, a, 0xb1));                                                           \
     }
-ACROSS(sums, ADD)
-ACROSS(maxima, MAX)
-
-static inline float REDUCE_SUM(V v)
-{
-    v = ADD(v, _mm512_shuffle_f32x4(v, v, 0x4e));
-    v = ADD(v, _mm512_shuffle_f32x4(v, v, 0xb1));
-    v = ADD(v, _mm512_shuffle_ps(v, v, 0x4e));
-    return _mm512_cvtss_f32(ADD(v, _mm512_shuffle_ps(v, v, 0xb1)));
-}
+OF_FOUR(sums, ADD)
+OF_FOUR(maxima, MAX)
 
 #define D_ZERO        _mm512_setzero_pd()
 #define D_ADD(a, b)   _mm512_add_pd(a, b)

@@ -63,19 +63,15 @@ static inline uint32_t lane_bits(M m)
 #define REDUCE_MAX(v)         vmaxvq_f32(v)
 #define REDUCE_SUM(v)         vaddvq_f32(v)
 
-/* Of W vectors, lane r of the result is all of vector r, in the order of REDUCE_SUM. Elsewhere each quarter of the
- * vectors becomes one first; here a quarter is one. */
-#define ACROSS(name, PAIRS)                                                                                            \
-    static inline V name##_of_quarter(const V *v)                                                                      \
-    {                                                                                                                  \
-        return v[0];                                                                                                   \
-    }                                                                                                                  \
-    static inline V name##_of_all(const V *v)                                                                          \
-    {                                                                                                                  \
-        return PAIRS(PAIRS(v[0], v[1]), PAIRS(v[2], v[3]));                                                            \
-    }
-ACROSS(sums, vpaddq_f32)
-ACROSS(maxima, vpmaxq_f32)
+/* Lane r is all of vector r. */
+static inline V sums_of_four(V a, V b, V c, V d)
+{
+    return vpaddq_f32(vpaddq_f32(a, b), vpaddq_f32(c, d));
+}
+static inline V maxima_of_four(V a, V b, V c, V d)
+{
+    return vpmaxq_f32(vpmaxq_f32(a, b), vpmaxq_f32(c, d));
+}
 
 #define D_ZERO        vdupq_n_f64(0.0)
 #define D_ADD(a, b)   vaddq_f64(a, b)
