@@ -78,14 +78,14 @@ static tm_status evaluate_node(const tm_graph *graph, int32_t node, const void *
                                double *into, tm_error *error)
 {
     tm_problem problem = tm_problem_view(graph, node, values, threads);
-    const tm_shape *result = &problem.result;
-    const int64_t width = result->rank > 0 ? result->dim[result->rank - 1] : 1;
-    node_job job = {.problem = &problem, .op = tm_oracle_op_of(problem.op), .how = how, .width = width, .into = into};
+    node_job job = {.problem = &problem, .op = tm_oracle_op_of(problem.op), .how = how, .into = into};
     job.how.seed *= (uint64_t)node + 1;
     problem.plain = how.plain;
     tm_status status = tm_problem_prepare(&problem, error);
-    if (status == TM_OK && job.op->rows && width >= TM_ROWS) {
-        const int64_t rows = tm_shape_elements(result) / width;
+    if (status == TM_OK && job.op->rows) {
+        const tm_matmul_view view = tm_view_contraction(&problem).view;
+        const int64_t rows = view.n > 0 ? view.batch * view.m : 0;
+        job.width = view.n;
         status = tm_parallel_scratch(rows, TM_ROWS, problem.threads, TM_ROWS_SCRATCH, node_rows, &job, error);
     } else if (status == TM_OK) {
         job.op->layout(&problem, &job.layout);
