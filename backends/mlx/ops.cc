@@ -40,6 +40,11 @@ operation compiled(operation plain)
     return [made = mx::compile(whole, true)](const arrays &x) { return made(x)[0]; };
 }
 
+operation plan_add(const node_reader &)
+{
+    return [](const arrays &x) { return x[0] + x[1]; };
+}
+
 operation plan_argmax(const node_reader &node)
 {
     if (is_scalar(node)) return [](const arrays &x) { return mx::argmax(x[0]); };
@@ -94,6 +99,29 @@ operation plan_leaky_relu(const node_reader &node)
 operation plan_linear(const node_reader &)
 {
     return [](const arrays &x) { return mx::addmm(x[2], x[0], x[1]); };
+}
+
+/* Users swap axes without moving bytes; a result of the graph is an array of its own. */
+operation moved(const node_reader &node, operation swapped)
+{
+    if (!node.is_output()) return swapped;
+    return [swapped](const arrays &x) { return mx::contiguous(swapped(x)); };
+}
+
+/* x.reshape(..., tokens, heads, width).swapaxes(-3, -2) */
+operation plan_split_heads(const node_reader &node)
+{
+    mx::Shape sizes = shape_of(node.result());
+    std::swap(sizes[sizes.size() - 3], sizes[sizes.size() - 2]);
+    return moved(node, [sizes](const arrays &x) { return mx::swapaxes(mx::reshape(x[0], sizes), -3, -2); });
+}
+
+/* x.swapaxes(-3, -2).reshape(..., tokens, heads width) */
+operation plan_merge_heads(const node_reader &node)
+{
+    return moved(node, [shape = shape_of(node.result())](const arrays &x) {
+        return mx::reshape(mx::swapaxes(x[0], -3, -2), shape);
+    });
 }
 
 operation plan_matmul(const node_reader &)
@@ -240,6 +268,7 @@ struct op_entry {
 };
 
 const op_entry entries[] = {
+    {"add", plan_add, 0},
     {"argmax", plan_argmax, 0},
     {"bce", plan_bce, KERNEL | ROUNDS},
     {"concat", plan_concat, 0},
@@ -250,6 +279,7 @@ const op_entry entries[] = {
     {"leaky_relu", plan_leaky_relu, KERNEL},
     {"linear", plan_linear, CONTRACTION},
     {"matmul", plan_matmul, CONTRACTION},
+    {"merge_heads", plan_merge_heads, 0},
     {"prelu", plan_prelu, KERNEL},
     {"relu", plan_relu, KERNEL},
     {"scatter", plan_scatter, 0},
@@ -261,6 +291,7 @@ const op_entry entries[] = {
     {"softmax", plan_softmax, ROUNDS | NARROW},
     {"softplus", plan_softplus, KERNEL | ROUNDS},
     {"sort", plan_sort, 0},
+    {"split_heads", plan_split_heads, 0},
     {"sum", plan_sum, 0},
     {"sum_all", plan_sum_all, 0},
 };

@@ -54,6 +54,14 @@ struct node_reader {
     int32_t operand(int32_t i) const { return session->host->node_operand(graph, node, i); }
     tm_shape shape(int32_t i) const { return session->host->value_shape(graph, operand(i)); }
     tm_shape result() const { return session->host->value_shape(graph, session->host->input_count(graph) + node); }
+    bool is_output() const
+    {
+        const int32_t own = session->host->input_count(graph) + node;
+        for (int32_t i = 0; i < session->host->output_count(graph); i++) {
+            if (session->host->output_value(graph, i) == own) return true;
+        }
+        return false;
+    }
     int64_t integer(const char *name) const { return session->host->node_integer(graph, node, name); }
     double real(const char *name) const { return session->host->node_real(graph, node, name); }
 };

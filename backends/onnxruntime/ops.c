@@ -161,6 +161,47 @@ static void write_convolution(tm_maker *m)
     if (!as_is) moved_channels(m, made, weight.rank, false, own_value(m));
 }
 
+static void write_add(tm_maker *m)
+{
+    apply(m, "Add", own_value(m), operand(m, 0), operand(m, 1), -1);
+}
+
+static int32_t shaped(tm_maker *m, int32_t number, const int64_t *sizes, int32_t rank, int32_t into)
+{
+    const int32_t shape = integers(m, sizes, rank);
+    tm_with_integer(m, "allowzero", 1);
+    return apply(m, "Reshape", into, number, shape, -1);
+}
+
+/* The two axes before the last one change places. */
+static int32_t heads_swapped(tm_maker *m, int32_t number, int32_t rank, int32_t into)
+{
+    int64_t order[TM_MAX_RANK];
+    for (int32_t i = 0; i < rank; i++) order[i] = i;
+    order[rank - 3] = rank - 2;
+    order[rank - 2] = rank - 3;
+    tm_with_integers(m, "perm", order, rank);
+    return apply(m, "Transpose", into, number, -1, -1);
+}
+
+static void write_split_heads(tm_maker *m)
+{
+    const tm_shape y = m->host->value_shape(m->graph, own_value(m));
+    int64_t sizes[TM_MAX_RANK];
+    memcpy(sizes, y.dim, sizeof sizes);
+    sizes[y.rank - 3] = y.dim[y.rank - 2];
+    sizes[y.rank - 2] = y.dim[y.rank - 3];
+    const int32_t apart = shaped(m, operand(m, 0), sizes, y.rank, tm_new_number(m));
+    heads_swapped(m, apart, y.rank, own_value(m));
+}
+
+static void write_merge_heads(tm_maker *m)
+{
+    const tm_shape y = m->host->value_shape(m->graph, own_value(m));
+    const int32_t swapped = heads_swapped(m, operand(m, 0), y.rank + 1, tm_new_number(m));
+    shaped(m, swapped, y.dim, y.rank, own_value(m));
+}
+
 static void write_gather(tm_maker *m)
 {
     tm_with_integer(m, "axis", 0);
@@ -366,6 +407,7 @@ static const struct {
     void (*write)(tm_maker *m);
     int flags;
 } ops[] = {
+    {"add", write_add, 0},
     {"argmax", write_argmax, ALONG_AXIS},
     {"bce", write_bce, ROUNDS},
     {"concat", write_concat, 0},
@@ -376,6 +418,7 @@ static const struct {
     {"leaky_relu", write_leaky_relu, 0},
     {"linear", write_linear, ROUNDS},
     {"matmul", write_matmul, 0},
+    {"merge_heads", write_merge_heads, 0},
     {"prelu", write_prelu, 0},
     {"relu", write_relu, 0},
     {"selu", write_selu, 0},
@@ -387,6 +430,7 @@ static const struct {
     {"scatter_max", write_scatter_max, 0},
     {"softmax", write_softmax, ALONG_AXIS},
     {"sort", write_sort, ALONG_AXIS | INDICES},
+    {"split_heads", write_split_heads, 0},
     {"sum", write_sum, ALONG_AXIS},
     {"sum_all", write_sum_all, 0},
 };

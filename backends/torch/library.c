@@ -169,7 +169,8 @@ void tm_torch_load_scalar_ops(tm_torch *torch)
     } functions[] = {{"tm_torch_leaky_relu", offsetof(tm_torch, leaky_relu)},
                      {"tm_torch_softplus", offsetof(tm_torch, softplus)},
                      {"tm_torch_relu_into", offsetof(tm_torch, relu_into)},
-                     {"tm_torch_index_add", offsetof(tm_torch, index_add)}};
+                     {"tm_torch_index_add", offsetof(tm_torch, index_add)},
+                     {"tm_torch_add", offsetof(tm_torch, add)}};
     char path[PATH_MAX + 128];
     Dl_info self;
     static const char here = 0; /* any address of this library */

@@ -43,6 +43,20 @@ static void plan_softplus(tm_maker *m)
     plan_scalar(m, m->program->session->torch.softplus, 0, tm_tuned(m));
 }
 
+static void plan_add(tm_maker *m)
+{
+    tm_torch_step *step = tm_call(m, NULL, NULL, 1);
+    step->scalar = m->program->session->torch.add;
+    step->real = 1; /* alpha */
+    tm_step_tensor(step, tm_operand(m, 0));
+    tm_step_tensor(step, tm_operand(m, 1));
+    if (tm_tuned(m)) {
+        step->into = tm_result_buffer(m);
+    } else {
+        tm_gives_result(m, step);
+    }
+}
+
 static void plan_selu(tm_maker *m)
 {
     tm_torch_step *step = tm_call(m, "aten::selu", "", 1);
@@ -184,6 +198,66 @@ static void plan_sdpa(tm_maker *m)
     else
         tm_step_some(step, tm_real_bits(scale));
     tm_step_integer(step, 0); /* enable_gqa */
+    tm_gives_result(m, step);
+}
+
+/* What users write is a view, which moves no bytes. A result of the graph is an array of its own. */
+static void gives_moved(tm_maker *m, int32_t moved)
+{
+    const int32_t own = tm_own_value(m);
+    bool output = false;
+    for (int32_t i = 0; i < m->host->output_count(m->graph); i++)
+        output = output || m->host->output_value(m->graph, i) == own;
+    if (!output) {
+        m->program->where[own] = moved;
+        return;
+    }
+    if (tm_tuned(m)) {
+        const int32_t into = tm_result_buffer(m);
+        tm_torch_step *step = tm_call(m, "aten::copy_", "", 1);
+        tm_step_tensor(step, into);
+        tm_step_tensor(step, moved);
+        tm_step_integer(step, 0); /* non_blocking */
+        return;
+    }
+    tm_torch_step *step = tm_call(m, "aten::clone", "", 1);
+    tm_step_tensor(step, moved);
+    tm_step_some(step, 0); /* contiguous_format */
+    tm_gives_result(m, step);
+}
+
+/* The two axes before the last one change places. */
+static int32_t heads_swapped(tm_maker *m, int32_t from, int32_t rank)
+{
+    int64_t order[TM_MAX_RANK];
+    for (int32_t i = 0; i < rank; i++) order[i] = i;
+    order[rank - 3] = rank - 2;
+    order[rank - 2] = rank - 3;
+    return tm_permuted(m, from, order, rank);
+}
+
+/* x.reshape(..., tokens, heads, width).transpose(-3, -2) */
+static void plan_split_heads(tm_maker *m)
+{
+    const tm_shape y = m->host->value_shape(m->graph, tm_own_value(m));
+    int64_t sizes[TM_MAX_RANK];
+    int32_t apart;
+    memcpy(sizes, y.dim, sizeof sizes);
+    sizes[y.rank - 3] = y.dim[y.rank - 2];
+    sizes[y.rank - 2] = y.dim[y.rank - 3];
+    tm_torch_step *step = tm_view(m, tm_operand(m, 0), "aten::reshape", "", &apart);
+    tm_step_list(step, TM_TORCH_INTS, sizes, y.rank);
+    gives_moved(m, heads_swapped(m, apart, y.rank));
+}
+
+/* x.transpose(-3, -2).reshape(..., tokens, heads width), which copies where it has to: at each execution. */
+static void plan_merge_heads(tm_maker *m)
+{
+    const tm_shape y = m->host->value_shape(m->graph, tm_own_value(m));
+    const int32_t swapped = heads_swapped(m, tm_operand(m, 0), y.rank + 1);
+    tm_torch_step *step = tm_call(m, "aten::reshape", "", 1);
+    tm_step_tensor(step, swapped);
+    tm_step_list(step, TM_TORCH_INTS, y.dim, y.rank);
     tm_gives_result(m, step);
 }
 
@@ -358,6 +432,7 @@ static const struct {
     void (*plan)(tm_maker *m);
     int flags;
 } ops[] = {
+    {"add", plan_add, NEEDS_SCALAR},
     {"argmax", plan_argmax, 0},
     {"bce", plan_bce, ROUNDS},
     {"concat", plan_concat, 0},
@@ -368,6 +443,7 @@ static const struct {
     {"leaky_relu", plan_leaky_relu, NEEDS_SCALAR},
     {"linear", plan_linear, 0},
     {"matmul", plan_matmul, 0},
+    {"merge_heads", plan_merge_heads, 0},
     {"prelu", plan_prelu, 0},
     {"relu", plan_relu, 0},
     {"selu", plan_selu, 0},
@@ -379,6 +455,7 @@ static const struct {
     {"scatter_max", plan_scatter_max, 0},
     {"softmax", plan_softmax, 0},
     {"sort", plan_sort, INDICES},
+    {"split_heads", plan_split_heads, 0},
     {"sum", plan_sum, 0},
     {"sum_all", plan_sum_all, 0},
 };

@@ -2,6 +2,7 @@
 // PyTorch by build-scalar-ops, against the headers of that version, and loaded by library.c if it is there. Each
 // function is the call that PyTorch's Python makes, and has the form of tm_torch_scalar_op in torch.h.
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/add.h>
 #include <ATen/ops/clamp_min.h>
 #include <ATen/ops/leaky_relu.h>
 #include <ATen/ops/softplus.h>
@@ -67,6 +68,18 @@ __attribute__((visibility("default"))) int32_t tm_torch_relu_into(void *const *x
         [&]() -> at::Tensor {
             at::Tensor out = tensor_of(into);
             return at::clamp_min_out(out, tensor_of(x[0]), 0);
+        },
+        result, words, capacity);
+}
+
+__attribute__((visibility("default"))) int32_t tm_torch_add(void *const *x, double alpha, void *into, void **result,
+                                                            char *words, std::size_t capacity)
+{
+    return guarded(
+        [&]() -> at::Tensor {
+            if (!into) return at::add(tensor_of(x[0]), tensor_of(x[1]), alpha);
+            at::Tensor out = tensor_of(into);
+            return at::add_out(out, tensor_of(x[0]), tensor_of(x[1]), alpha);
         },
         result, words, capacity);
 }

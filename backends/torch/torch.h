@@ -85,9 +85,9 @@ typedef struct tm_torch {
     void *cuda_library;     /* NULL without CUDA */
     int (*cuda_wait)(void); /* cudaDeviceSynchronize */
     const char *(*cuda_words)(int);
-    void (*mps_wait)(void);                                        /* torch::mps::synchronize() */
-    tm_torch_scalar_op leaky_relu, softplus, relu_into, index_add; /* NULL without scalar ops */
-    char scalar_reason[256];                                       /* why they are not there */
+    void (*mps_wait)(void);                                             /* torch::mps::synchronize() */
+    tm_torch_scalar_op leaky_relu, softplus, relu_into, index_add, add; /* NULL without scalar ops */
+    char scalar_reason[256];                                            /* why they are not there */
 } tm_torch;
 
 /* Loads PyTorch for `device`. TM_UNSUPPORTED if it is not there, too old, broken, or built for something else. */
