@@ -54,6 +54,9 @@ int tm_cli_load(const char *database, const char *prefix, bool samples, tm_recor
 /* `record` in the form of --format, to where --output says. */
 int tm_cli_show(const tm_options *options, const tm_record *record);
 
+/* --breakdown: appends a table for every completed cell of a case of several ops. False: there is none. */
+bool tm_cli_breakdown(const tm_record *record, bool color, tm_text *into);
+
 /* show --explain: how the number of one cell of a recorded run came about. Complains. */
 int tm_cli_explain(const tm_options *options, const char *database, const tm_record *record);
 

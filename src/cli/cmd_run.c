@@ -152,6 +152,19 @@ static int check_base(const char *base, const tm_backend_spec *backends, int32_t
     return tm_cli_complain(TM_EXIT_USAGE, "--base: '%.100s' is not among the backends of this run", base);
 }
 
+/* --breakdown: the ops of cases of several become cases as well. */
+static int add_parts(tm_case_list *cases)
+{
+    tm_error error = {""};
+    const size_t before = cases->count;
+    const tm_status status = tm_case_list_add_parts(cases, &error);
+    if (status != TM_OK) return tm_cli_error(status, &error);
+    for (size_t i = 0; i < before; i++) {
+        if (cases->items[i].graph->nodes > 1) return TM_EXIT_OK;
+    }
+    return tm_cli_complain(TM_EXIT_USAGE, "--breakdown: none of these cases is made of several ops");
+}
+
 /* Everything that can be wrong with the request is found here, before anything is measured or written. */
 static int prepare(const tm_options *options, invocation *one, tm_run_options *run)
 {
@@ -166,6 +179,7 @@ static int prepare(const tm_options *options, invocation *one, tm_run_options *r
         if (result == TM_EXIT_OK) result = tm_cli_torch(options);
     } else {
         result = tm_cli_cases(options, &options->arguments, &one->cases);
+        if (result == TM_EXIT_OK && options->breakdown) result = add_parts(&one->cases);
         if (result == TM_EXIT_OK) {
             result = tm_cli_backends(options, &one->backends, &run->backend_count, &run->threads);
         }

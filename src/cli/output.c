@@ -99,6 +99,7 @@ int tm_cli_show(const tm_options *options, const tm_record *record)
         tm_report_jsonl(record, &style, &text);
     else
         tm_report_markdown(record, &style, &text);
+    if (options->breakdown && strcmp(format, "md") == 0) tm_cli_breakdown(record, style.color, &text);
     const int result = tm_cli_write(options, &text);
     tm_text_free(&text);
     return result;

@@ -172,6 +172,51 @@ static void print_id(const id_meaning *meaning, tm_text *into)
     tm_text_format(into, "/%s%s", tm_dtype_name(meaning->dtype), meaning->cold ? "/cold" : "");
 }
 
+void tm_case_part_id(const tm_case *one, int32_t node, tm_text *into)
+{
+    const tm_graph *const graph = one->graph;
+    const tm_node *const part = &graph->node[node];
+    id_meaning meaning = {.owner = tm_op_owner(part->op), .op = part->op, .attributes = part->attributes};
+    tm_id_shapes operands = {.count = part->operands};
+    meaning.dtype = one->dtype;
+    meaning.cold = one->cold;
+    for (int32_t i = 0; i < part->operands; i++) operands.shape[i] = graph->shape[part->operand[i]];
+    tm_op_id_rule(part->op)->write(&operands, &graph->shape[graph->inputs + node], &meaning.written);
+    print_id(&meaning, into);
+}
+
+static bool holds(const tm_case_list *list, const char *id)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i].id, id) == 0) return true;
+    }
+    return false;
+}
+
+static tm_status add_part(tm_case_list *list, const char *id, tm_error *error)
+{
+    tm_case part;
+    if (holds(list, id)) return TM_OK;
+    const tm_status status = tm_case_parse(id, "breakdown", &part, error);
+    return status == TM_OK ? tm_case_list_take(list, &part, error) : status;
+}
+
+tm_status tm_case_list_add_parts(tm_case_list *list, tm_error *error)
+{
+    const size_t cases = list->count;
+    tm_status status = TM_OK;
+    for (size_t i = 0; i < cases && status == TM_OK; i++) {
+        const int32_t nodes = list->items[i].graph->nodes;
+        for (int32_t node = 0; nodes > 1 && node < nodes && status == TM_OK; node++) {
+            tm_text id = {0};
+            tm_case_part_id(&list->items[i], node, &id);
+            status = id.failed ? tm_fail_memory(error, "a list of cases") : add_part(list, id.data, error);
+            tm_text_free(&id);
+        }
+    }
+    return status;
+}
+
 static tm_status finish(const id_meaning *meaning, const char *suite, tm_case *into, tm_error *error)
 {
     tm_text id = {0};

@@ -25,6 +25,13 @@ tm_status tm_case_parse(const char *id, const char *suite, tm_case *into, tm_err
 void tm_case_free(tm_case *one);
 void tm_case_list_free(tm_case_list *list);
 
+/* Appends the id of the case that is node `node` of this one by itself: the same op on the same shapes. */
+void tm_case_part_id(const tm_case *one, int32_t node, tm_text *into);
+
+/* Appends every such case of the list's cases of several nodes that the list does not hold yet, as suite "breakdown".
+ */
+tm_status tm_case_list_add_parts(tm_case_list *list, tm_error *error);
+
 /* True if `name` is a built-in suite; its cases in each of `dtypes` (suite order, dtype innermost). */
 bool tm_suite_exists(const char *name);
 tm_status tm_suite_append(const char *name, const tm_dtype *dtypes, size_t dtype_count, tm_case_list *into,

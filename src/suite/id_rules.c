@@ -91,8 +91,28 @@ static tm_status read_scattered(tm_op op, const tm_id_shapes *written, tm_id_sha
     return TM_OK;
 }
 
-const tm_id_rule tm_id_rule_written = {read_written};
-const tm_id_rule tm_id_rule_affine = {read_affine};
-const tm_id_rule tm_id_rule_one_slope = {read_one_slope};
-const tm_id_rule tm_id_rule_table = {read_table};
-const tm_id_rule tm_id_rule_scattered = {read_scattered};
+static void write_all(const tm_id_shapes *operands, const tm_shape *result, tm_id_shapes *written)
+{
+    (void)result;
+    *written = *operands;
+}
+
+static void write_first(const tm_id_shapes *operands, const tm_shape *result, tm_id_shapes *written)
+{
+    (void)result;
+    written->shape[0] = operands->shape[0];
+    written->count = 1;
+}
+
+static void write_scattered(const tm_id_shapes *operands, const tm_shape *result, tm_id_shapes *written)
+{
+    written->shape[0] = *result;
+    written->shape[1] = operands->shape[1];
+    written->count = 2;
+}
+
+const tm_id_rule tm_id_rule_written = {read_written, write_all};
+const tm_id_rule tm_id_rule_affine = {read_affine, write_first};
+const tm_id_rule tm_id_rule_one_slope = {read_one_slope, write_first};
+const tm_id_rule tm_id_rule_table = {read_table, write_all};
+const tm_id_rule tm_id_rule_scattered = {read_scattered, write_scattered};

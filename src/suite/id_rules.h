@@ -14,6 +14,8 @@ typedef struct tm_id_shapes {
 typedef struct tm_id_rule {
     tm_status (*read)(tm_op op, const tm_id_shapes *written, tm_id_shapes *operands, tm_attributes *attributes,
                       tm_error *error);
+    /* The other way: what an id writes for these operands and their result. */
+    void (*write)(const tm_id_shapes *operands, const tm_shape *result, tm_id_shapes *written);
 } tm_id_rule;
 
 #define TM_OP(name, least, most, attributes, shape, work, id, data, check) extern const tm_id_rule tm_id_rule_##id;
