@@ -210,10 +210,11 @@ static size_t keep_suspects(tm_sort_item *keys, size_t count)
 /* The keys of the level that just closed are different from each other. */
 static void check_keys(tm_scan *scan)
 {
-    tm_sort_item *const keys = scan->keys + scan->starts[scan->depth + 1];
-    size_t count = scan->key_count - scan->starts[scan->depth + 1];
-    scan->key_count = scan->starts[scan->depth + 1];
+    const size_t start = scan->starts[scan->depth + 1];
+    size_t count = scan->key_count - start;
+    scan->key_count = start;
     if (count < 2) return;
+    tm_sort_item *const keys = scan->keys + start;
     if (count >= WORTH_A_FILTER) count = keep_suspects(keys, count);
     const uint32_t second = find_second(keys, count);
     if (second != UINT32_MAX) fail_twice(scan, second);
