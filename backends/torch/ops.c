@@ -64,6 +64,14 @@ static void plan_selu(tm_maker *m)
     tm_gives_result(m, step);
 }
 
+static void plan_gelu(tm_maker *m)
+{
+    tm_torch_step *step = tm_call(m, "aten::gelu", tm_tuned(m) ? "out" : "", 1);
+    tm_step_tensor(step, tm_operand(m, 0));
+    tm_step_argument(step, TM_TORCH_TEXT)->text = tm_integer(m, "approximate") == 0 ? "none" : "tanh";
+    tm_ends(m, step, tm_tuned(m));
+}
+
 static void plan_sigmoid(tm_maker *m)
 {
     tm_torch_step *step = tm_call(m, "aten::sigmoid", tm_tuned(m) ? "out" : "", 1);
@@ -439,6 +447,7 @@ static const struct {
     {"conv1d", plan_conv1d, 0},
     {"conv2d", plan_conv2d, 0},
     {"gather", plan_gather, 0},
+    {"gelu", plan_gelu, 0},
     {"layer_norm", plan_layer_norm, 0},
     {"leaky_relu", plan_leaky_relu, NEEDS_SCALAR},
     {"linear", plan_linear, 0},

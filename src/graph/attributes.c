@@ -1,5 +1,5 @@
 /* Attributes as text. One table, made from attributes.def, tells name, kind and place of each; the words of a CHOICE
- * are the masks. Reals are written in the shortest form that reads back to the same double. */
+ * stand in a list per attribute. Reals are written in the shortest form that reads back to the same double. */
 #include "graph/rules.h"
 
 #include <math.h>
@@ -15,15 +15,19 @@ typedef struct attribute_row {
     size_t offset;
 } attribute_row;
 
+enum { MOST_CHOICES = 4 };
+
 static const attribute_row table[TM_ATTRIBUTE_COUNT] = {
 #define TM_ATTRIBUTE(name, kind) [TM_ATTRIBUTE_##name] = {#name, kind, offsetof(tm_attributes, name)},
 #include "graph/attributes.def"
 #undef TM_ATTRIBUTE
 };
 
-static const char *const mask_names[] = {
-    [TM_MASK_NONE] = "none", [TM_MASK_CAUSAL] = "causal", [TM_MASK_CAUSAL_END] = "causal_end"};
-enum { MASKS = sizeof mask_names / sizeof *mask_names };
+/* The words of each CHOICE by their numbers, ended by NULL. */
+static const char *const choices[TM_ATTRIBUTE_COUNT][MOST_CHOICES + 1] = {
+    [TM_ATTRIBUTE_mask] = {[TM_MASK_NONE] = "none", [TM_MASK_CAUSAL] = "causal", [TM_MASK_CAUSAL_END] = "causal_end"},
+    [TM_ATTRIBUTE_approximate] = {[TM_APPROXIMATE_NONE] = "none", [TM_APPROXIMATE_TANH] = "tanh"},
+};
 
 const char *tm_attribute_name(tm_attribute attribute)
 {
@@ -47,9 +51,16 @@ double *tm_attribute_real(tm_attributes *attributes, tm_attribute attribute)
     return (double *)(void *)((char *)attributes + table[attribute].offset);
 }
 
-const char *tm_mask_name(tm_mask mask)
+static int64_t choice_count(tm_attribute attribute)
 {
-    return (int)mask >= 0 && (int)mask < MASKS ? mask_names[mask] : "?";
+    int64_t count = 0;
+    while (choices[attribute][count]) count++;
+    return count;
+}
+
+const char *tm_attribute_choice(tm_attribute attribute, int64_t choice)
+{
+    return choice >= 0 && choice < choice_count(attribute) ? choices[attribute][choice] : NULL;
 }
 
 bool tm_attribute_parse(const char *name, size_t length, tm_attribute *into)
@@ -71,8 +82,8 @@ static bool parse_value(tm_attribute attribute, const char *value, tm_attributes
     case REAL: return tm_parse_real(value, tm_attribute_real(into, attribute));
     case CHOICE: break;
     }
-    for (int i = 0; i < MASKS; i++) {
-        if (strcmp(mask_names[i], value) == 0) {
+    for (int64_t i = 0; i < choice_count(attribute); i++) {
+        if (strcmp(choices[attribute][i], value) == 0) {
             *tm_attribute_integer(into, attribute) = i;
             return true;
         }
@@ -80,14 +91,28 @@ static bool parse_value(tm_attribute attribute, const char *value, tm_attributes
     return false;
 }
 
-static const char *kind_words(tm_attribute attribute)
+typedef struct words {
+    char text[96];
+} words;
+
+/* "a number", or "none, causal or causal_end". */
+static words kind_words(tm_attribute attribute)
 {
+    words is = {0};
+    const int64_t count = choice_count(attribute);
     switch (table[attribute].kind) {
-    case INTEGER: return "a whole number";
-    case REAL: return "a number";
-    case CHOICE: break;
+    case INTEGER: snprintf(is.text, sizeof is.text, "a whole number"); break;
+    case REAL: snprintf(is.text, sizeof is.text, "a number"); break;
+    case CHOICE:
+        for (int64_t i = 0; i < count; i++) {
+            const size_t used = strlen(is.text);
+            snprintf(is.text + used, sizeof is.text - used, "%s%s", choices[attribute][i],
+                     i + 2 < count   ? ", "
+                     : i + 1 < count ? " or "
+                                     : "");
+        }
     }
-    return "none, causal or causal_end";
+    return is;
 }
 
 static bool has(const tm_attribute_owner *owner, tm_attribute attribute)
@@ -125,7 +150,7 @@ static tm_status parse_one(const tm_attribute_owner *owner, const char *item, si
         if (parse_value(attribute, value, into)) return TM_OK;
     }
     return tm_fail(error, TM_INVALID_ARGUMENT, "%s: %s must be %s, not '%.*s'", owner->name, name,
-                   kind_words(attribute), value_length < 64 ? (int)value_length : 64, equals + 1);
+                   kind_words(attribute).text, value_length < 64 ? (int)value_length : 64, equals + 1);
 }
 
 static tm_status check(const tm_attribute_owner *owner, const tm_attributes *attributes, tm_error *error)
@@ -143,8 +168,8 @@ static tm_status check(const tm_attribute_owner *owner, const tm_attributes *att
         if (*at == TM_ATTRIBUTE_heads && *integer < 1) {
             return tm_fail(error, TM_INVALID_ARGUMENT, "%s: heads must be at least 1", owner->name);
         }
-        if (*at == TM_ATTRIBUTE_mask && (*integer < 0 || *integer >= MASKS)) {
-            return tm_fail(error, TM_INVALID_ARGUMENT, "%s: there is no mask number %lld", owner->name,
+        if (table[*at].kind == CHOICE && !tm_attribute_choice(*at, *integer)) {
+            return tm_fail(error, TM_INVALID_ARGUMENT, "%s: there is no %s number %lld", owner->name, name,
                            (long long)*integer);
         }
         if (*at == TM_ATTRIBUTE_eps && !(copy.eps >= 0 && isfinite(copy.eps))) {
@@ -206,8 +231,7 @@ bool tm_attributes_print_for(const tm_attribute_owner *owner, const tm_attribute
         if (real) {
             tm_real_print(*real, into);
         } else if (table[*at].kind == CHOICE) {
-            const int64_t choice = *tm_attribute_integer(&copy, *at);
-            tm_text_add(into, tm_mask_name((tm_mask)choice));
+            tm_text_add(into, tm_attribute_choice(*at, *tm_attribute_integer(&copy, *at)));
         } else {
             tm_text_format(into, "%lld", (long long)*tm_attribute_integer(&copy, *at));
         }

@@ -29,8 +29,8 @@ static void add_node(const tm_graph *graph, int32_t index, tm_text *into)
         tm_text_format(into, ",\"%s\":", name);
         if (tm_attribute_is_real(*at)) {
             tm_real_print(host->node_real(graph, index, name), into);
-        } else if (*at == TM_ATTRIBUTE_mask) {
-            tm_text_format(into, "\"%s\"", tm_mask_name((tm_mask)host->node_integer(graph, index, name)));
+        } else if (tm_attribute_choice(*at, 0)) {
+            tm_text_format(into, "\"%s\"", tm_attribute_choice(*at, host->node_integer(graph, index, name)));
         } else {
             tm_text_format(into, "%" PRId64, host->node_integer(graph, index, name));
         }

@@ -32,14 +32,18 @@ typedef enum tm_attribute {
  * CAUSAL_END bottom-right (the last query sees every key). */
 typedef enum tm_mask { TM_MASK_NONE = 0, TM_MASK_CAUSAL = 1, TM_MASK_CAUSAL_END = 2 } tm_mask;
 
+/* Which curve gelu is: x times the normal distribution function, or the tanh that stands in for it. */
+typedef enum tm_approximate { TM_APPROXIMATE_NONE = 0, TM_APPROXIMATE_TANH = 1 } tm_approximate;
+
 typedef struct tm_attributes {
     int64_t axis; /* as written; may be negative */
     int64_t rows; /* of a scatter's output */
     int64_t heads;
     double slope;
     double eps;
-    double scale; /* NaN: derived, 1/sqrt(d) */
-    int64_t mask; /* tm_mask */
+    double scale;        /* NaN: derived, 1/sqrt(d) */
+    int64_t mask;        /* tm_mask */
+    int64_t approximate; /* tm_approximate */
 } tm_attributes;
 
 typedef struct tm_node {

@@ -15,13 +15,14 @@ typedef struct op_row {
 } op_row;
 
 #define NONE
-#define AXIS(value)  TM_ATTRIBUTE_axis,
-#define ROWS(value)  TM_ATTRIBUTE_rows,
-#define HEADS(value) TM_ATTRIBUTE_heads,
-#define SLOPE(value) TM_ATTRIBUTE_slope,
-#define EPS(value)   TM_ATTRIBUTE_eps,
-#define SCALE(value) TM_ATTRIBUTE_scale,
-#define MASK(value)  TM_ATTRIBUTE_mask,
+#define AXIS(value)        TM_ATTRIBUTE_axis,
+#define ROWS(value)        TM_ATTRIBUTE_rows,
+#define HEADS(value)       TM_ATTRIBUTE_heads,
+#define SLOPE(value)       TM_ATTRIBUTE_slope,
+#define EPS(value)         TM_ATTRIBUTE_eps,
+#define SCALE(value)       TM_ATTRIBUTE_scale,
+#define MASK(value)        TM_ATTRIBUTE_mask,
+#define APPROXIMATE(value) TM_ATTRIBUTE_approximate,
 static const op_row rows[TM_OP_COUNT] = {
 #define TM_OP(name, least, most, attributes, shape, work, id, data, check)                                             \
     [TM_OP_##name] = {#name, data, least, most, {attributes TM_ATTRIBUTE_COUNT}},
@@ -36,18 +37,21 @@ static const op_row rows[TM_OP_COUNT] = {
 #undef EPS
 #undef SCALE
 #undef MASK
+#undef APPROXIMATE
 
-#define NONE         .axis = 0,
-#define AXIS(value)  .axis = (value),
-#define ROWS(value)  .rows = (value),
-#define HEADS(value) .heads = (value),
-#define SLOPE(value) .slope = (value),
-#define EPS(value)   .eps = (value),
-#define SCALE(value) .scale = (value),
-#define MASK(value)  .mask = (value),
-#define REQUIRED     INT64_MIN
-#define DERIVED      NAN
-#define CAUSAL       TM_MASK_CAUSAL
+#define NONE               .axis = 0,
+#define AXIS(value)        .axis = (value),
+#define ROWS(value)        .rows = (value),
+#define HEADS(value)       .heads = (value),
+#define SLOPE(value)       .slope = (value),
+#define EPS(value)         .eps = (value),
+#define SCALE(value)       .scale = (value),
+#define MASK(value)        .mask = (value),
+#define APPROXIMATE(value) .approximate = (value),
+#define REQUIRED           INT64_MIN
+#define DERIVED            NAN
+#define CAUSAL             TM_MASK_CAUSAL
+#define EXACT              TM_APPROXIMATE_NONE
 static const tm_attributes defaults[TM_OP_COUNT] = {
 #define TM_OP(name, least, most, attributes, shape, work, id, data, check) [TM_OP_##name] = {attributes},
 #include "graph/ops.def"

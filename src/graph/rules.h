@@ -50,7 +50,8 @@ const char *tm_attribute_name(tm_attribute attribute);
 bool tm_attribute_is_real(tm_attribute attribute);
 int64_t *tm_attribute_integer(tm_attributes *attributes, tm_attribute attribute); /* NULL for a real one */
 double *tm_attribute_real(tm_attributes *attributes, tm_attribute attribute);     /* NULL for an integer */
-const char *tm_mask_name(tm_mask mask);
+/* The word of a CHOICE; NULL where there is none of that number, or the attribute is no CHOICE. */
+const char *tm_attribute_choice(tm_attribute attribute, int64_t choice);
 void tm_real_print(double value, tm_text *into); /* the shortest digits that read back the same */
 bool tm_attribute_parse(const char *name, size_t length, tm_attribute *into);
 

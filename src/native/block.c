@@ -50,7 +50,7 @@ static bool is_narrow(tm_dtype dtype)
 static bool is_map(tm_op op)
 {
     return op == TM_OP_add || op == TM_OP_relu || op == TM_OP_leaky_relu || op == TM_OP_prelu || op == TM_OP_selu ||
-           op == TM_OP_sigmoid || op == TM_OP_softplus;
+           op == TM_OP_gelu || op == TM_OP_sigmoid || op == TM_OP_softplus;
 }
 
 /* Steps of these ops obey `stream` whatever their planner made of it. */

@@ -51,6 +51,7 @@ static int32_t independent(const tm_graph *graph, const tm_node *node)
     case TM_OP_relu:
     case TM_OP_leaky_relu:
     case TM_OP_selu:
+    case TM_OP_gelu:
     case TM_OP_sigmoid:
     case TM_OP_softplus:
     case TM_OP_prelu: return x->rank;

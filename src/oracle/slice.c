@@ -14,6 +14,7 @@ static uint32_t by_items(const tm_graph *graph, const tm_node *node)
     case TM_OP_leaky_relu:
     case TM_OP_prelu:
     case TM_OP_selu:
+    case TM_OP_gelu:
     case TM_OP_sigmoid:
     case TM_OP_softplus: return x->rank > 0 ? 1 : 0;
     case TM_OP_softmax:

@@ -5,11 +5,13 @@
 
 #include "native/isa.h"
 
-typedef enum map_name { MAP_EXACT, MAP_SELU, MAP_SIGMOID, MAP_SOFTPLUS } map_name;
+typedef enum map_name { MAP_EXACT, MAP_SELU, MAP_GELU, MAP_SIGMOID, MAP_SOFTPLUS } map_name;
 
 static map_name map_of(const kernel_case *c)
 {
     if (c->slot == offsetof(tm_kernels, selu_f32)) return MAP_SELU;
+    if (c->slot == offsetof(tm_kernels, gelu_f32)) return MAP_GELU;
+    if (c->slot == offsetof(tm_kernels, gelu_tanh_f32)) return MAP_GELU;
     if (c->slot == offsetof(tm_kernels, sigmoid_f32)) return MAP_SIGMOID;
     if (c->slot == offsetof(tm_kernels, softplus_f32)) return MAP_SOFTPLUS;
     return MAP_EXACT;
@@ -20,6 +22,7 @@ static double map_size(map_name map, double x, double y)
 {
     switch (map) {
     case MAP_SELU: return x > 0.0 ? fabs(y) : 1.7580993408473766 * (1.0 + (1.0 + fabs(x)) * exp(x));
+    case MAP_GELU: return 0.5 * fabs(x) * (1.0 + fabs(tanh(0.8 * x)) + 3.0 * fabs(x) * exp(-0.5 * x * x));
     case MAP_SIGMOID: return y * (1.0 + fabs(x) * (1.0 - y));
     case MAP_SOFTPLUS: return y + fabs(x) / (1.0 + exp(-x));
     default: return 0.0;

@@ -26,7 +26,7 @@ layer_norm/5x7 layer_norm/3x4x33 layer_norm/2x1
 leaky_relu/7x11 leaky_relu/5x13/slope=0.2 linear/5x3,3x4,4 linear/2x3x65,65x130,130 linear/9x1x51,51x1,1
 matmul/5x7,7x3 matmul/1x1,1x1 matmul/3x5x7,3x7x9 matmul/33x65,65x129 matmul/3x5x7,7x2 matmul/6x100001,100001x5
 matmul/2x1x5x7,3x7x70
-prelu/5x7x3 relu/5x77 selu/1001 sigmoid/1001 softplus/1001
+prelu/5x7x3 relu/5x77 selu/1001 gelu/1001 gelu/5x7x3 gelu/1001/approximate=tanh sigmoid/1001 softplus/1001
 scatter_sum/7x5,11/rows=7 scatter_sum/3x33,1000 scatter_sum/64x16,10 scatter_max/7x5,11 scatter_max/3x33,1000
 scatter_max/64x16,10 scatter/64x16,10 scatter/7x5,30
 sdpa/2x3x5x7,2x3x5x7,2x3x5x7 sdpa/2x3x5x7,2x3x9x7,2x3x9x11 sdpa/1x2x9x33,1x2x4x33,1x2x4x33
@@ -136,6 +136,7 @@ def reference(op, x, said, shape):
         "prelu": lambda: F.prelu(x[0], x[1].reshape(1)),
         "relu": lambda: F.relu(x[0]),
         "selu": lambda: F.selu(x[0]),
+        "gelu": lambda: F.gelu(x[0], approximate=said["approximate"]),
         "sigmoid": lambda: torch.sigmoid(x[0]),
         "softplus": lambda: F.softplus(x[0], threshold=1000),
         "scatter_sum": lambda: scatter_rows(x[0], x[1], shape[0], "sum"),
@@ -179,7 +180,7 @@ def difference(case, folder):
     if want.shape != got.shape:
         return f"shape {got.shape}, torch has {want.shape}"
     size = max(1.0, float(np.abs(want).max()))
-    if op in ("softmax", "sigmoid", "softplus", "selu", "bce"):  # nothing cancels: every digit counts
+    if op in ("softmax", "sigmoid", "softplus", "selu", "gelu", "bce"):  # nothing cancels: every digit counts
         size = np.finfo(np.float64).tiny
     error = np.abs(got - want) / np.maximum(np.abs(want), size)
     return float(error.max())

@@ -85,6 +85,11 @@ static inline void honest_elementwise(const honest *h, tm_op op)
         case TM_OP_add: h->out[i] = x + h->y[i]; break;
         case TM_OP_relu: h->out[i] = x > 0 ? x : 0; break;
         case TM_OP_selu: h->out[i] = lambda * (x > 0 ? x : alpha * (expf(x) - 1)); break;
+        case TM_OP_gelu:
+            h->out[i] = 0.5f * x *
+                        (1 + (h->attributes->approximate ? tanhf(0.797884561f * (x + 0.044715f * x * x * x))
+                                                         : erff(x * 0.707106781f)));
+            break;
         case TM_OP_sigmoid: h->out[i] = 1 / (1 + expf(-x)); break;
         case TM_OP_softplus: h->out[i] = (x > 0 ? x : 0) + log1pf(expf(-fabsf(x))); break;
         default: h->out[i] = x > 0 ? x : x * slope; break;

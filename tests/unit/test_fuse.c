@@ -87,7 +87,7 @@ static int64_t pick_width(uint64_t *state)
 /* One more node on top of value x, if it fits. */
 static void grow(sketch *s, int32_t x, uint64_t *state)
 {
-    static const char *const maps[] = {"relu", "leaky_relu", "selu", "sigmoid", "softplus"};
+    static const char *const maps[] = {"relu", "leaky_relu", "selu", "gelu", "sigmoid", "softplus"};
     const tm_shape shape = s->shape[x];
     const tm_dtype dtype = shape.dtype;
     const int64_t last = shape.rank > 0 ? shape.dim[shape.rank - 1] : 1;
@@ -97,7 +97,7 @@ static void grow(sketch *s, int32_t x, uint64_t *state)
     case 0:
     case 1:
     case 2:
-    case 3: (void)add_node(s, maps[pick(state, 5)], &x, 1, ""); return;
+    case 3: (void)add_node(s, maps[pick(state, 6)], &x, 1, ""); return;
     case 4: (void)add_node(s, "prelu", (int32_t[]){x, add_input(s, row(dtype, 1))}, 2, ""); return;
     case 5: (void)add_node(s, "softmax", &x, 1, pick(state, 2) ? "axis=-1" : axis); return;
     case 6: {

@@ -202,6 +202,10 @@ static void test_attributes_as_text(void **state)
     expect_attributes(TM_OP_leaky_relu, "slope=-0.30000000000000004", "slope=-0.30000000000000004");
     expect_attributes(TM_OP_layer_norm, "", "eps=1e-05");
     expect_attributes(TM_OP_sdpa, "", "mask=causal");
+    expect_attributes(TM_OP_gelu, "", "approximate=none");
+    expect_attributes(TM_OP_gelu, "approximate=tanh", "approximate=tanh");
+    expect_attributes(TM_OP_gelu, "approximate=erf", "gelu: approximate must be none or tanh, not 'erf'");
+    expect_attributes(TM_OP_gelu, "mask=none", "gelu: there is no attribute 'mask'");
     expect_attributes(TM_OP_sdpa, "scale=0.125,mask=causal_end", "mask=causal_end,scale=0.125");
     expect_attributes(TM_OP_relu, "", "");
     expect_attributes(TM_OP_sum, "", "sum: axis must be given");

@@ -154,9 +154,9 @@ static void test_against_oracle(void **state)
 /* Ops for which NaN, infinities, denormals and numbers near overflow have one right answer. */
 static bool takes_special(const native_case *one)
 {
-    static const char *const ops[] = {"add",         "relu",    "leaky_relu",  "prelu",      "selu",    "sigmoid",
-                                      "softplus",    "argmax",  "concat",      "sort",       "scatter", "gather",
-                                      "scatter_max", "softmax", "merge_heads", "split_heads"};
+    static const char *const ops[] = {"add",     "relu",        "leaky_relu", "prelu",       "selu",       "gelu",
+                                      "sigmoid", "softplus",    "argmax",     "concat",      "sort",       "scatter",
+                                      "gather",  "scatter_max", "softmax",    "merge_heads", "split_heads"};
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
         if (strcmp(one->op, ops[i]) == 0) return true;
     }
@@ -210,6 +210,8 @@ static const slot_of_op entered[] = {
     ENTERS(leaky_relu, leaky_relu_f32),
     ENTERS(prelu, leaky_relu_f32),
     ENTERS(selu, selu_f32),
+    ENTERS(gelu, gelu_f32),
+    ENTERS(gelu, gelu_tanh_f32),
     ENTERS(sigmoid, sigmoid_f32),
     ENTERS(softplus, softplus_f32),
     ENTERS(bce, bce_f32),

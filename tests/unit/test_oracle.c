@@ -155,6 +155,25 @@ static dd second_selu(const fixture *f, int64_t e, double *size)
     return dd_mul(lambda, x.high > 0 ? x : dd_mul(alpha, dd_sub(dd_exp(x), dd_of(1))));
 }
 
+/* x (1/2 + e^(-x^2 / 2) / sqrt(2 pi) (x + x^3 / 3 + x^5 / 15 + ...)); with tanh x / (1 + e^-2u). */
+static dd second_gelu(const fixture *f, int64_t e, double *size)
+{
+    const dd x = at(f, 0, e), square = dd_mul(x, x), pi = {3.141592653589793, 1.2246467991473532e-16};
+    *size = fabs(x.high);
+    if (f->one.graph->node[0].attributes.approximate == TM_APPROXIMATE_TANH) {
+        const dd cubic = dd_add(x, dd_mul(dd_of(0.044715), dd_mul(square, x)));
+        const dd twice = dd_mul(dd_sqrt(dd_div(dd_of(8), pi)), cubic);
+        return dd_div(x, dd_add(dd_of(1), dd_exp(dd_neg(twice))));
+    }
+    dd term = x, sum = x;
+    for (int n = 3; n < 200; n += 2) {
+        term = dd_div(dd_mul(term, square), dd_of(n));
+        sum = dd_add(sum, term);
+    }
+    const dd height = dd_div(dd_exp(dd_mul(dd_of(-0.5), square)), dd_sqrt(dd_mul(dd_of(2), pi)));
+    return dd_mul(x, dd_add(dd_of(0.5), dd_mul(height, sum)));
+}
+
 static dd second_sdpa(const fixture *f, int64_t e, double *size)
 {
     const tm_shape *q = &f->one.graph->shape[0], *k = &f->one.graph->shape[1];
@@ -196,6 +215,8 @@ static void agrees_with_double_double(void **state)
         {"sigmoid/300", second_sigmoid, 4},
         {"softplus/300", second_softplus, 4},
         {"selu/300", second_selu, 6},
+        {"gelu/300", second_gelu, 4},
+        {"gelu/300/approximate=tanh", second_gelu, 6},
         {"sdpa/2x2x5x7,2x2x9x7,2x2x9x11", second_sdpa, 40},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

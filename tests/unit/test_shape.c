@@ -52,6 +52,8 @@ static const rule_case fitting[] = {
     {"prelu/3x4", "3x4"},
     {"relu/scalar", "scalar"},
     {"relu/1x1x1x1x1x1x1x2", "1x1x1x1x1x1x1x2"},
+    {"gelu/2x3", "2x3"},
+    {"gelu/scalar/approximate=tanh", "scalar"},
     {"selu/2", "2"},
     {"sigmoid/2", "2"},
     {"softplus/2", "2"},

@@ -11,6 +11,8 @@ static const char *const cases[] = {
     "conv1d/3x60x40,16x11x40",
     "conv2d/2x17x19x8,6x3x3x8",
     "gather/64x33,100",
+    "gelu/37x41/approximate=none",
+    "gelu/300x7/approximate=tanh",
     "layer_norm/9x7x129",
     "leaky_relu/37x41",
     "linear/20x300,300x70,70",

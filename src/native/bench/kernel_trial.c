@@ -57,11 +57,11 @@ enum { SLOTS = sizeof slots / sizeof *slots };
 static const struct {
     const char *slot;
     double flop;
-} nominal[] = {{"selu_f32", 20},         {"sigmoid_f32", 26},       {"softplus_f32", 40},
-               {"bce_f32", 46},          {"softmax_rows_f32", 20},  {"softmax_columns_f32", 20},
-               {"softmax_part_f32", 19}, {"softmax_apply_f32", 18}, {"layer_norm_rows_f32", 8},
-               {"copy_f32", 0},          {"copy_rows_f32", 0},      {"gather_rows_f32", 0},
-               {"deinterleave_f32", 0}};
+} nominal[] = {
+    {"selu_f32", 20},         {"gelu_f32", 46},          {"gelu_tanh_f32", 30},      {"sigmoid_f32", 26},
+    {"softplus_f32", 40},     {"bce_f32", 46},           {"softmax_rows_f32", 20},   {"softmax_columns_f32", 20},
+    {"softmax_part_f32", 19}, {"softmax_apply_f32", 18}, {"layer_norm_rows_f32", 8}, {"copy_f32", 0},
+    {"copy_rows_f32", 0},     {"gather_rows_f32", 0},    {"deinterleave_f32", 0}};
 
 static double nominal_flop(const char *name)
 {

@@ -58,6 +58,30 @@ PLAN_MAP(selu, selu_f32, 16.0)
 PLAN_MAP(sigmoid, sigmoid_f32, 20.0)
 PLAN_MAP(softplus, softplus_f32, 24.0)
 
+static void run_gelu(const tm_step *step, const tm_frame *frame)
+{
+    run_map(step, frame, frame->kernels->gelu_f32, 0.0f);
+}
+
+static void run_gelu_tanh(const tm_step *step, const tm_frame *frame)
+{
+    run_map(step, frame, frame->kernels->gelu_tanh_f32, 0.0f);
+}
+
+tm_status tm_plan_gelu(const tm_planner *planner, tm_step *step, tm_error *error)
+{
+    (void)error;
+    if (step->node.attributes.approximate == TM_APPROXIMATE_TANH) {
+        step->run = run_gelu_tanh;
+        TM_USE(planner, step, gelu_tanh_f32);
+    } else {
+        step->run = run_gelu;
+        TM_USE(planner, step, gelu_f32);
+    }
+    plan_map(planner, step, 32.0);
+    return TM_OK;
+}
+
 typedef struct pair_work {
     tm_pair_kernel kernel;
     const float *a, *b;

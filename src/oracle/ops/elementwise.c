@@ -1,4 +1,4 @@
-/* relu, leaky_relu, prelu, selu, sigmoid, softplus, add: one element at a time. A NaN stays a NaN in each. */
+/* relu, leaky_relu, prelu, selu, gelu, sigmoid, softplus, add: one element at a time. A NaN stays a NaN in each. */
 #include "oracle/problem.h"
 
 #include <math.h>
@@ -70,6 +70,32 @@ static void oracle_selu(const tm_problem *problem, const tm_unit *unit, double *
     }
 }
 
+/* x Phi(x), Phi the normal distribution function; its limit 0 at -inf. The size is that of x / 2 (1 + erf) with the
+ * rounding of the argument, and so for tanh. */
+static void gelu_exact(double x, double *want, double *size)
+{
+    const double z = x * M_SQRT1_2;
+    *want = isinf(x) && x < 0 ? 0 : x * 0.5 * erfc(-z);
+    *size = 0.5 * fabs(x) * (1 + fabs(erf(z))) + z * z * M_2_SQRTPI * M_SQRT1_2 * exp(-z * z);
+}
+
+/* x / 2 (1 + tanh u) = x / (1 + e^-2u), u = sqrt(2 / pi) (x + 0.044715 x^3). */
+static void gelu_tanh(double x, double *want, double *size)
+{
+    const double u = M_2_SQRTPI * M_SQRT1_2 * (x + 0.044715 * x * x * x), part = exp(-2 * fabs(u));
+    const double slope = 4 * part / ((1 + part) * (1 + part)); /* of tanh */
+    *want = isinf(x) && x < 0 ? 0 : x * (u < 0 ? part : 1) / (1 + part);
+    *size = 0.5 * fabs(x) * (1 + (1 - part) / (1 + part) + fabs(u) * slope);
+}
+
+static void oracle_gelu(const tm_problem *problem, const tm_unit *unit, double *want, double *size, double *scratch)
+{
+    const bool curve = problem->attributes.approximate == TM_APPROXIMATE_TANH;
+    double *x = scratch;
+    tm_source_read(&problem->in[0], unit->base, unit->count, 1, x);
+    for (int64_t i = 0; i < unit->count; i++) (curve ? gelu_tanh : gelu_exact)(x[i], &want[i], &size[i]);
+}
+
 static void oracle_sigmoid(const tm_problem *problem, const tm_unit *unit, double *want, double *size, double *scratch)
 {
     double *x = scratch;
@@ -99,5 +125,6 @@ const tm_oracle_op tm_oracle_relu = {.layout = flat_cheap, .unit = oracle_relu, 
 const tm_oracle_op tm_oracle_leaky_relu = {.layout = flat_cheap, .unit = oracle_leaky_relu, .direct = true};
 const tm_oracle_op tm_oracle_prelu = {.layout = flat_cheap, .unit = oracle_prelu, .direct = true};
 const tm_oracle_op tm_oracle_selu = {.layout = flat_exp, .unit = oracle_selu, .sized = true};
+const tm_oracle_op tm_oracle_gelu = {.layout = flat_exp, .unit = oracle_gelu, .sized = true};
 const tm_oracle_op tm_oracle_sigmoid = {.layout = flat_exp, .unit = oracle_sigmoid, .sized = true};
 const tm_oracle_op tm_oracle_softplus = {.layout = flat_exp, .unit = oracle_softplus, .sized = true};

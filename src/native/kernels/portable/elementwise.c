@@ -26,6 +26,26 @@ void tm_selu_f32__portable(const float *x, float *y, int64_t n, float parameter,
     for (int64_t i = 0; i < n; i++) y[i] = x[i] > 0.0f ? lambda * x[i] : lambda_alpha * expm1f(x[i]);
 }
 
+void tm_gelu_f32__portable(const float *x, float *y, int64_t n, float parameter, bool stream)
+{
+    (void)parameter;
+    (void)stream;
+    for (int64_t i = 0; i < n; i++) {
+        const float t = x[i] < -16.0f || x[i] > 16.0f ? 16.0f : fabsf(x[i]); /* beyond 16 lies nothing */
+        y[i] = (x[i] < 0.0f ? 0.0f : x[i]) - t * 0.5f * erfcf(0.70710678f * t);
+    }
+}
+
+void tm_gelu_tanh_f32__portable(const float *x, float *y, int64_t n, float parameter, bool stream)
+{
+    (void)parameter;
+    (void)stream;
+    for (int64_t i = 0; i < n; i++) {
+        const float v = x[i] < -16.0f ? -16.0f : x[i]; /* where the result is 0 */
+        y[i] = v / (1.0f + expf(-1.5957691f * v * (1.0f + 0.044715f * v * v)));
+    }
+}
+
 void tm_sigmoid_f32__portable(const float *x, float *y, int64_t n, float parameter, bool stream)
 {
     (void)parameter;
