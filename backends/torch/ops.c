@@ -489,6 +489,9 @@ tm_status tm_torch_supports(const tm_session *session, const tm_graph *graph, tm
         if ((ops[op].flags & NEEDS_SCALAR) && !session->torch.leaky_relu) {
             return tm_adapter_fail(error, TM_UNSUPPORTED, "%s: %s", name, session->torch.scalar_reason);
         }
+        if (strcmp(name, "gather") == 0 && host->value_shape(graph, host->node_operand(graph, node, 1)).rank != 1) {
+            return tm_adapter_fail(error, TM_UNSUPPORTED, "gather: index_select takes indices of one axis");
+        }
     }
     return TM_OK;
 }

@@ -241,10 +241,14 @@ tm_status tm_shape_rule_gather(const tm_shape_call *call)
     const tm_shape *const table = &call->operand[0];
     const tm_shape *const index = &call->operand[1];
     if (table->rank < 1) return tm_shape_fail(call, "the table is a scalar, it needs rows");
-    if (index->rank != 1) return tm_shape_fail(call, "the indices have rank %d, not 1", (int)index->rank);
-    *call->result = *table;
-    call->result->dim[0] = index->dim[0];
-    return check_rows(call, table->dim[0], index->dim[0]);
+    if (index->rank < 1) return tm_shape_fail(call, "the index is a scalar, it needs an axis");
+    const int32_t rank = index->rank + table->rank - 1;
+    if (rank > TM_MAX_RANK) return tm_shape_fail(call, "the result would have rank %d", (int)rank);
+    *call->result = *index;
+    call->result->dtype = table->dtype;
+    call->result->rank = rank;
+    for (int32_t d = 1; d < table->rank; d++) call->result->dim[index->rank + d - 1] = table->dim[d];
+    return check_rows(call, table->dim[0], tm_shape_elements(index));
 }
 
 tm_status tm_shape_rule_scatter(const tm_shape_call *call)

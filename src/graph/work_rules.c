@@ -104,7 +104,7 @@ void tm_work_rule_gather(const tm_work_call *call, tm_node_work *into)
     const tm_shape *const table = call->operand[0];
     const double rows = (double)table->dim[0];
     read_all(call, into);
-    const double used = distinct_rows(rows, (double)call->operand[1]->dim[0]);
+    const double used = distinct_rows(rows, elements(call->operand[1]));
     into->read[0] = into->floor_read[0] = rows > 0 ? size_of(table) / rows * used : 0;
 }
 

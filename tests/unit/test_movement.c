@@ -55,8 +55,27 @@ static void check_gather(tm_isa isa, int32_t threads, const char *shape, int64_t
     free(in[0].data), free(in[1].data), free(y.data);
 }
 
+/* Indices of several axes give what the same ones in a row give, in their shape. */
+static void check_gather_axes(tm_isa isa, int32_t threads, const char *table, const char *index, const char *result)
+{
+    const tm_shape wide = test_shape(index, TM_I64);
+    test_tensor in[2] = {test_reals(table, 3), test_indices(tm_shape_elements(&wide), 7, 4)};
+    test_tensor flat = test_run(isa, threads, "gather", "", in, 2);
+    in[1].shape = wide;
+    test_tensor y = test_run(isa, threads, "gather", "", in, 2);
+    const tm_shape want = test_shape(result, TM_F32);
+    assert_int_equal(y.shape.rank, want.rank);
+    assert_memory_equal(y.shape.dim, want.dim, (size_t)want.rank * sizeof *want.dim);
+    assert_memory_equal(y.data, flat.data, tm_shape_bytes(&want));
+    free(in[0].data), free(in[1].data), free(flat.data), free(y.data);
+}
+
 static void gathers(tm_isa isa, int32_t threads)
 {
+    check_gather_axes(isa, threads, "7x33", "3x5", "3x5x33");
+    check_gather_axes(isa, threads, "7x4x3", "2x1x6", "2x1x6x4x3");
+    check_gather_axes(isa, threads, "7", "4x9", "4x9");
+    check_gather_axes(isa, threads, "7x2", "0x9", "0x9x2");
     static const char *const shapes[] = {"64x256", "10x1", "7x33", "300x3x5", "5", "3000x100", "40x16"};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         check_gather(isa, threads, shapes[i], 1000, false);

@@ -34,7 +34,7 @@ tm_status tm_plan_gather(const tm_planner *planner, tm_step *step, tm_error *err
     const tm_shape *table = &step->shape[step->node.operand[0]], *index = &step->shape[step->node.operand[1]];
     int64_t length = 1;
     for (int32_t d = 1; d < table->rank; d++) length *= table->dim[d];
-    step->size[ROWS] = index->dim[0];
+    step->size[ROWS] = tm_shape_elements(index);
     step->size[TABLE_ROWS] = table->dim[0];
     step->size[LENGTH] = length;
     /* What matters is what is written; of the table at most as much is read. */

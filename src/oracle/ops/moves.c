@@ -8,7 +8,7 @@ enum { BLOCK = 4096, LINES = 256 };
 
 static void gather_layout(const tm_problem *problem, tm_layout *into)
 {
-    const int64_t elements = tm_shape_elements(&problem->result), rows = problem->result.dim[0];
+    const int64_t elements = tm_shape_elements(&problem->result), rows = tm_shape_elements(&problem->in[1].shape);
     const int64_t width = rows > 0 ? elements / rows : 0;
     tm_layout_blocks(into, rows, width, BLOCK, 0);
     into->cost_ns = 2.0 * (double)elements + 50.0 * (double)into->units;
@@ -17,7 +17,7 @@ static void gather_layout(const tm_problem *problem, tm_layout *into)
 static void oracle_gather(const tm_problem *problem, const tm_unit *unit, double *want, double *size, double *scratch)
 {
     (void)size, (void)scratch;
-    const int64_t width = tm_shape_elements(&problem->result) / problem->result.dim[0];
+    const int64_t width = tm_shape_elements(&problem->result) / tm_shape_elements(&problem->in[1].shape);
     const int64_t row = tm_source_index(&problem->in[1], unit->row);
     tm_source_read(&problem->in[0], row * width + unit->first, unit->count, 1, want);
 }
