@@ -166,6 +166,11 @@ typedef struct tm_backend {
      * 0-9 and _. Lives as long as the library; `list backends` shows a row for each. NULL: the one that a name without
      * a device stands for ("cpu"), and no other. */
     const char *devices;
+
+    /* Lends one input to all slots, in place of `bind`: the program reads it where it lies and never writes it, so that
+     * programs for several shapes share one copy of a model's weights. `data` is the whole tensor at a multiple of 64
+     * bytes, and stays as it is until `unbind` or `discard`. Before the first bind and run. NULL: copies all inputs. */
+    tm_status (*lend)(tm_program *program, int32_t input, const void *data, tm_error *error);
 } tm_backend;
 
 #define TM_NEEDS_NETWORK 1u

@@ -267,12 +267,28 @@ static tm_status engine_bind(tm_program *program, int32_t slot, int32_t input, s
                              size_t bytes, tm_error *error)
 {
     tm_status status = check_input(program, slot, input, offset, bytes, error);
+    if (status == TM_OK && tm_plan_lent(program->plan, input))
+        status = tm_fail(error, TM_INVALID_ARGUMENT, "native: input %d is lent, it cannot be bound", (int)input);
     if (status == TM_OK) status = place(program, error);
     if (status != TM_OK) return status;
     copy_job job = {(char *)tm_plan_data(program->plan, slot, input) + offset, data, bytes};
     tm_pool *pool = program->session->pool;
     if (bytes > 0) tm_pool_run(pool, tm_pool_members_for(pool, 2.0 * (double)bytes, 0.0), copy_share, &job);
     program->bound[slot * program->graph->inputs + input] = true;
+    return TM_OK;
+}
+
+static tm_status engine_lend(tm_program *program, int32_t input, const void *data, tm_error *error)
+{
+    const int32_t inputs = program->graph->inputs;
+    const tm_status status = check_input(program, 0, input, 0, 0, error);
+    if (status != TM_OK) return status;
+    if (program->placed) return tm_fail(error, TM_INVALID_ARGUMENT, "native: input %d is lent too late", (int)input);
+    if (data == NULL || (uintptr_t)data % 64 != 0) {
+        return tm_fail(error, TM_INVALID_ARGUMENT, "native: input %d is lent at no multiple of 64 bytes", (int)input);
+    }
+    tm_plan_lend(program->plan, input, data);
+    for (int32_t slot = 0; slot < program->slots; slot++) program->bound[slot * inputs + input] = true;
     return TM_OK;
 }
 
@@ -399,6 +415,7 @@ static const tm_backend table = {
     .poison = engine_poison,
     .read_input = engine_read_input,
     .describe = engine_describe,
+    .lend = engine_lend,
 };
 
 const tm_backend *tm_native_backend(void)

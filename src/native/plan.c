@@ -299,6 +299,7 @@ void tm_plan_free(tm_plan *plan)
     for (int32_t i = 0; plan->blocks != NULL && i < plan->steps; i++) tm_blocks_free(plan->blocks[i]);
     free(plan->blocks);
     free(plan->place);
+    free(plan->lent);
     free(plan->pointer);
     free(plan->step);
     free(plan);

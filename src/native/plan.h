@@ -83,6 +83,11 @@ size_t tm_plan_idle_bytes(const tm_plan *plan);
 /* From now on the plan's memory comes from, and goes back to, `spare` where it fits (see arena.h). */
 void tm_plan_share_memory(tm_plan *plan, tm_arena *spare);
 
+/* The data of an input lies there in every slot, and takes no memory of the plan, until tm_plan_release. Only before
+ * tm_plan_place. */
+void tm_plan_lend(tm_plan *plan, int32_t input, const void *data);
+bool tm_plan_lent(const tm_plan *plan, int32_t input);
+
 /* Allocates and touches the plan's memory if it has none; gives it back (all contents are lost). */
 tm_status tm_plan_place(tm_plan *plan, tm_error *error);
 void tm_plan_release(tm_plan *plan);

@@ -21,9 +21,10 @@ static bool place_all(tm_plan *plan, tm_piece *inputs, tm_piece *others)
 {
     const tm_graph *graph = plan->graph;
     const int32_t values = graph->inputs + graph->nodes;
-    const tm_span always = {true, 0, INT32_MAX};
+    const tm_span always = {true, 0, INT32_MAX}, never = {0};
     size_t staggered = 0, end;
-    for (int32_t v = 0; v < graph->inputs; v++) inputs[v] = piece_of(&graph->shape[v], &always, 1);
+    for (int32_t v = 0; v < graph->inputs; v++)
+        inputs[v] = piece_of(&graph->shape[v], plan->lent[v] ? &never : &always, 1);
     if (!tm_lifetime_place(inputs, graph->inputs, 0, &staggered, &end)) return false;
     plan->slot_bytes = (end + PAGE - 1) / PAGE * PAGE;
     if (__builtin_mul_overflow(plan->slot_bytes, (size_t)plan->slots, &plan->results_at)) return false;
@@ -44,17 +45,38 @@ static bool place_all(tm_plan *plan, tm_piece *inputs, tm_piece *others)
     return true;
 }
 
+bool tm_plan_lent(const tm_plan *plan, int32_t input)
+{
+    return plan->lent[input] != NULL;
+}
+
+static tm_status place_again(tm_plan *plan, tm_error *error)
+{
+    const size_t inputs = (size_t)plan->graph->inputs, values = inputs + (size_t)plan->graph->nodes;
+    tm_piece *piece = calloc(inputs + 2 * values + 1, sizeof *piece);
+    tm_status status = TM_OK;
+    if (piece == NULL)
+        status = tm_fail_memory(error, "a plan");
+    else if (!place_all(plan, piece, piece + inputs))
+        status = tm_fail_memory(error, "the arena");
+    free(piece);
+    return status;
+}
+
 tm_status tm_plan_layout(tm_plan *plan, tm_error *error)
 {
     const tm_graph *graph = plan->graph;
     const size_t inputs = (size_t)graph->inputs, values = inputs + (size_t)graph->nodes, slots = (size_t)plan->slots;
     plan->pointer = calloc(slots * 2 * values + 1, sizeof *plan->pointer);
-    tm_piece *piece = calloc(inputs + 2 * values + 1, sizeof *piece);
-    tm_status status = TM_OK;
-    if (plan->pointer == NULL || piece == NULL) status = tm_fail_memory(error, "a plan");
-    if (status == TM_OK && !place_all(plan, piece, piece + inputs)) status = tm_fail_memory(error, "the arena");
-    free(piece);
-    return status;
+    plan->lent = calloc(inputs + 1, sizeof *plan->lent);
+    if (plan->pointer == NULL || plan->lent == NULL) return tm_fail_memory(error, "a plan");
+    return place_again(plan, error);
+}
+
+void tm_plan_lend(tm_plan *plan, int32_t input, const void *data)
+{
+    plan->lent[input] = data;
+    plan->stale = true;
 }
 
 size_t tm_plan_bytes(const tm_plan *plan)
@@ -65,6 +87,11 @@ size_t tm_plan_bytes(const tm_plan *plan)
 tm_status tm_plan_place(tm_plan *plan, tm_error *error)
 {
     if (plan->arena.base != NULL) return TM_OK;
+    if (plan->stale) {
+        const tm_status status = place_again(plan, error);
+        if (status != TM_OK) return status;
+        plan->stale = false;
+    }
     if (!plan->spare || !tm_arena_reuse(plan->spare, plan->total_bytes, plan->pool, &plan->arena)) {
         const tm_status status =
             tm_arena_new(plan->total_bytes, plan->offset, plan->spare != NULL, plan->pool, &plan->arena, error);
@@ -76,7 +103,9 @@ tm_status tm_plan_place(tm_plan *plan, tm_error *error)
         void **seen = plan->pointer + slot * 2 * values, **stored = seen + values;
         for (size_t v = 0; v < values; v++) {
             const tm_place *place = &plan->place[v];
-            if (v < inputs || place->stored_span.used)
+            if (v < inputs && plan->lent[v] != NULL)
+                stored[v] = (void *)plan->lent[v]; /* steps never write an input */
+            else if (v < inputs || place->stored_span.used)
                 stored[v] = base + place->stored + (v < inputs ? slot * plan->slot_bytes : 0);
             seen[v] = place->wide_span.used ? base + place->wide : stored[v];
         }
@@ -91,6 +120,10 @@ void tm_plan_release(tm_plan *plan)
         tm_arena_keep(&plan->arena, plan->spare);
     else
         tm_arena_free(&plan->arena);
+    for (int32_t v = 0; plan->lent != NULL && v < plan->graph->inputs; v++) {
+        plan->stale = plan->stale || plan->lent[v] != NULL;
+        plan->lent[v] = NULL;
+    }
 }
 
 size_t tm_plan_idle_bytes(const tm_plan *plan)

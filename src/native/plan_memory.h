@@ -26,6 +26,7 @@ struct tm_plan {
     tm_step *step;
     struct tm_blocks **blocks; /* of every step that is a group; NULL for the others */
     tm_place *place;           /* of every value */
+    const void **lent;         /* of every input: data of somebody else; NULL for those in the arena */
     void **pointer;            /* per slot: what steps see of every value, then the stored data of every value */
     void *scratch;
     tm_arena arena;  /* base NULL: not placed */
@@ -34,6 +35,7 @@ struct tm_plan {
     uint64_t uses[TM_ISA_COUNT];
     int32_t steps, slots, fused;
     bool rounds, flushes;
+    bool stale; /* inputs were lent or given back since the offsets were worked out */
 };
 
 /* A frame as the conversions see it: with the 16-bit data as well. */

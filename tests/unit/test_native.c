@@ -208,6 +208,43 @@ static void test_slots_rotate(void **state)
     stop(&f);
 }
 
+/* A lent input is read where it lies, by every slot, until unbind; what is not lent is bound beside it. */
+static void test_lent(void **state)
+{
+    (void)state;
+    enum { ROWS = 300, COLUMNS = 40 };
+    static _Alignas(64) float weights[ROWS * COLUMNS], other[ROWS * COLUMNS];
+    const tm_shape shape = {.dtype = TM_F32, .rank = 2, .dim = {ROWS, COLUMNS}};
+    fixture f = {.native = tm_native_backend(), .session = open_native(2), .graph = tm_graph_new()};
+    const tm_backend *n = f.native;
+    const int32_t in[] = {tm_graph_input(f.graph, shape, &error), tm_graph_input(f.graph, shape, &error)};
+    assert_int_equal(tm_graph_output(f.graph, tm_graph_op(f.graph, "add", in, 2, "", &error), &error), TM_OK);
+    assert_int_equal(n->compile(f.session, f.graph, 2, &f.program, &error), TM_OK);
+    for (int32_t i = 0; i < ROWS * COLUMNS; i++) weights[i] = (float)i, other[i] = 0.5f;
+    assert_int_equal(n->lend(f.program, 0, (char *)weights + 4, &error), TM_INVALID_ARGUMENT);
+    assert_int_equal(n->lend(f.program, 2, weights, &error), TM_INVALID_ARGUMENT);
+    assert_int_equal(n->lend(f.program, 0, weights, &error), TM_OK);
+    assert_int_equal(n->bind(f.program, 0, 0, 0, other, 4, &error), TM_INVALID_ARGUMENT);
+    for (int32_t slot = 0; slot < 2; slot++) {
+        assert_int_equal(n->run(f.program, slot, 1, &error), TM_INVALID_ARGUMENT);
+        assert_int_equal(n->bind(f.program, slot, 1, 0, other, sizeof other, &error), TM_OK);
+        n->poison(f.program);
+        assert_int_equal(n->run(f.program, slot, 1, &error), TM_OK);
+        for (int32_t i = 0; i < ROWS * COLUMNS; i += 37) assert_true(read_one(&f, i) == (float)i + 0.5f);
+    }
+    assert_int_equal(n->lend(f.program, 1, other, &error), TM_INVALID_ARGUMENT);
+    weights[37] = 1000.0f;
+    assert_int_equal(n->run(f.program, 1, 1, &error), TM_OK);
+    assert_true(read_one(&f, 37) == 1000.5f);
+    n->unbind(f.program);
+    assert_int_equal(n->run(f.program, 0, 1, &error), TM_INVALID_ARGUMENT);
+    assert_int_equal(n->bind(f.program, 0, 0, 0, other, sizeof other, &error), TM_OK);
+    assert_int_equal(n->bind(f.program, 0, 1, 0, other, sizeof other, &error), TM_OK);
+    assert_int_equal(n->run(f.program, 0, 1, &error), TM_OK);
+    assert_true(read_one(&f, 37) == 1.0f && weights[37] == 1000.0f);
+    stop(&f);
+}
+
 static void test_ranges(void **state)
 {
     (void)state;
@@ -381,12 +418,19 @@ static void test_empty_inputs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_probe),          cmocka_unit_test(test_open_refuses),
-        cmocka_unit_test(test_isa_option),     cmocka_unit_test(test_compile_option),
-        cmocka_unit_test(test_slots_rotate),   cmocka_unit_test(test_ranges),
-        cmocka_unit_test(test_refuses_graphs), cmocka_unit_test(test_memory_is_given_back),
-        cmocka_unit_test(test_foreign_hosts),  cmocka_unit_test(test_half_intermediates),
-        cmocka_unit_test(test_empty_inputs),   cmocka_unit_test(test_keeps_its_own_graph),
+        cmocka_unit_test(test_probe),
+        cmocka_unit_test(test_open_refuses),
+        cmocka_unit_test(test_isa_option),
+        cmocka_unit_test(test_compile_option),
+        cmocka_unit_test(test_slots_rotate),
+        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_lent),
+        cmocka_unit_test(test_refuses_graphs),
+        cmocka_unit_test(test_memory_is_given_back),
+        cmocka_unit_test(test_foreign_hosts),
+        cmocka_unit_test(test_half_intermediates),
+        cmocka_unit_test(test_empty_inputs),
+        cmocka_unit_test(test_keeps_its_own_graph),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
