@@ -251,13 +251,25 @@ static void test_unigram_unknown_token(void **state)
                (const char *const[]){"xy", "1", "xyx", "0", "axya", "2 1 2", NULL});
 }
 
+/* As the first tokenizer.json files were written. */
+static void test_without_type(void **state)
+{
+    (void)state;
+    expect_all("{\"vocab\": {\"a\": 0, \"aa\": 1}, \"merges\": [\"a a\"]}", (const char *const[]){"aaa", "1 0", NULL});
+    expect_all("{\"unk_token\": \"?\", \"continuing_subword_prefix\": \"#\", \"max_input_chars_per_word\": 9,"
+               "\"vocab\": {\"?\": 0, \"aa\": 1, \"#a\": 2}}",
+               (const char *const[]){"aaa", "1 2", NULL});
+    expect_all("{\"vocab\": [[\"a\", -1], [\"aa\", -1]], \"unk_id\": 0}", (const char *const[]){"aaa", "0 1", NULL});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wordpiece),   cmocka_unit_test(test_wordpiece_long),
-        cmocka_unit_test(test_bpe_order),   cmocka_unit_test(test_bpe_unknown),
-        cmocka_unit_test(test_bpe_affixes), cmocka_unit_test(test_bpe_against_plain),
-        cmocka_unit_test(test_unigram),     cmocka_unit_test(test_unigram_unknown_token),
+        cmocka_unit_test(test_wordpiece),    cmocka_unit_test(test_wordpiece_long),
+        cmocka_unit_test(test_bpe_order),    cmocka_unit_test(test_bpe_unknown),
+        cmocka_unit_test(test_bpe_affixes),  cmocka_unit_test(test_bpe_against_plain),
+        cmocka_unit_test(test_unigram),      cmocka_unit_test(test_unigram_unknown_token),
+        cmocka_unit_test(test_without_type),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

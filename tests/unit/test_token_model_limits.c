@@ -45,6 +45,7 @@ static void test_refused(void **state)
     } cases[] = {
         {"[]", "model is not an object"},
         {"{\"vocab\": {}}", "model.type is not a string"},
+        {"{\"type\": null, \"vocab\": {}, \"merges\": []}", "model.type is not a string"},
         {"{\"type\": \"BPE\", \"merges\": []}", "vocab is not an object"},
         {"{\"type\": \"BPE\", \"vocab\": {}}", "model.merges is not a list"},
         {"{\"type\": \"BPE\", \"vocab\": {\"a\": 1.0}, \"merges\": []}", "token \"a\": its id is not a whole number"},

@@ -25,10 +25,21 @@ tm_status tm_token_model_make(const tm_model_kind *kind, const char *file, tm_to
     return TM_OK;
 }
 
+/* Files from before models had types tell by what they hold. NULL: by nothing. */
+static const tm_model_kind *guess_kind(const json_t *json)
+{
+    if (json_object_get(json, "merges")) return &tm_bpe_kind;
+    if (json_object_get(json, "max_input_chars_per_word")) return &tm_wordpiece_kind;
+    return json_is_array(json_object_get(json, "vocab")) ? &tm_unigram_kind : NULL;
+}
+
 static tm_status find_kind(json_t *json, const char *file, const tm_model_kind **kind, tm_error *error)
 {
     if (!json_is_object(json)) return tm_fail(error, TM_INVALID_ARGUMENT, "%s: model is not an object", file);
-    const char *const name = json_string_value(json_object_get(json, "type"));
+    const json_t *const type = json_object_get(json, "type");
+    *kind = type ? NULL : guess_kind(json);
+    if (*kind) return TM_OK;
+    const char *const name = json_string_value(type);
     if (!name) return tm_fail(error, TM_INVALID_ARGUMENT, "%s: model.type is not a string", file);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         *kind = kinds[i];

@@ -33,7 +33,8 @@ bool tm_ids_reserve(tm_ids *ids, size_t more);
 bool tm_ids_add(tm_ids *ids, uint32_t id);
 void tm_ids_free(tm_ids *ids);
 
-/* Reads the "model" object of a tokenizer.json, of type WordPiece, BPE or Unigram. `file` is only named in errors, and
+/* Reads the "model" object of a tokenizer.json, of type WordPiece, BPE or Unigram; one without a type is the kind that
+ * its members tell. `file` is only named in errors, and
  * nothing of `json` is kept. TM_UNSUPPORTED: another type, or dropout; TM_INVALID_ARGUMENT: not what such an object may
  * hold, with the entry's name; TM_OUT_OF_MEMORY. */
 tm_status tm_token_model_read(json_t *json, const char *file, tm_token_model **into, tm_error *error);
