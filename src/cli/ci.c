@@ -6,13 +6,21 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+static bool is_folder(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
 
 static bool check_folder(const char *option, const char *path)
 {
     char folder[4096];
     const char *slash = path ? strrchr(path, '/') : NULL;
     if (!path) return true;
+    if (is_folder(path)) return tm_cli_complain(TM_EXIT_USAGE, "%s: %.300s is a folder", option, path) == TM_EXIT_OK;
     const int length = snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : ".");
     if (length > 0 && (size_t)length < sizeof folder && access(folder, W_OK) == 0) return true;
     tm_cli_complain(TM_EXIT_USAGE, "%s: %.300s: %s", option, path, strerror(errno));
@@ -21,6 +29,13 @@ static bool check_folder(const char *option, const char *path)
 
 bool tm_cli_check_ci(const tm_options *options)
 {
+    const char *const paths[] = {options->output, options->junit, options->summary};
+    for (int i = 0; i < 3; i++) {
+        const char *other = paths[(i + 1) % 3];
+        if (!paths[i] || !other || strcmp(paths[i], other) != 0) continue;
+        tm_cli_complain(TM_EXIT_USAGE, "--junit, --summary and --output: two are to be %.300s", other);
+        return false;
+    }
     return check_folder("--junit", options->junit) && check_folder("--summary", options->summary);
 }
 

@@ -17,6 +17,7 @@ int tm_cli_load_run(const tm_options *options, const char *word, bool samples, t
 {
     char database[4096];
     tm_error error = {""};
+    if (!*word) return tm_cli_complain(TM_EXIT_USAGE, "an empty word names no run");
     const char *colon = strrchr(word, ':');
     if (is_file(word)) return tm_cli_load(word, NULL, samples, into);
     if (colon) {
@@ -25,8 +26,36 @@ int tm_cli_load_run(const tm_options *options, const char *word, bool samples, t
             return tm_cli_load(database, colon + 1, samples, into);
         }
     }
+    if (strpbrk(word, "/.")) { /* which no id holds */
+        return tm_cli_complain(TM_EXIT_USAGE, "%s: no such database", word);
+    }
     const tm_status status = tm_cli_database(options, database, sizeof database, &error);
     return status == TM_OK ? tm_cli_load(database, word, samples, into) : tm_cli_error(status, &error);
+}
+
+const char *tm_cli_backend_of(const tm_record *record, const char *word)
+{
+    tm_backend_spec spec;
+    const bool parsed = word && tm_backend_spec_parse(word, NULL, &spec, NULL) == TM_OK;
+    const char *id = NULL;
+    for (int64_t i = 0; word && i < record->backend_count; i++) {
+        if (strcmp(record->backends[i].id, word) == 0) return record->backends[i].id;
+        if (parsed && strcmp(record->backends[i].id, spec.id) == 0) id = record->backends[i].id;
+    }
+    return id;
+}
+
+int tm_cli_check_base(const tm_record *record, const char *base)
+{
+    if (!base || tm_cli_backend_of(record, base)) return TM_EXIT_OK;
+    tm_text known = {0};
+    for (int64_t i = 0; i < record->backend_count; i++) {
+        tm_text_format(&known, "%s%s", i ? ", " : "", record->backends[i].id);
+    }
+    const int result = tm_cli_complain(TM_EXIT_USAGE, "--base: '%.100s' is no backend of run %s (%.300s)", base,
+                                       record->id, known.data ? known.data : "it has none");
+    tm_text_free(&known);
+    return result;
 }
 
 static int show(const tm_options *options, const tm_comparison *all)
@@ -62,8 +91,10 @@ int tm_cmd_compare(const tm_options *options)
     if (result == TM_EXIT_OK && other && strcmp(base->id, other->id) == 0) {
         result = tm_cli_complain(TM_EXIT_USAGE, "compare: both are run %s; one word compares its backends", base->id);
     }
+    if (result == TM_EXIT_OK) result = tm_cli_check_base(base, options->base);
     if (result == TM_EXIT_OK) {
-        const tm_compare_choice choice = {.base = options->base, .across_machines = options->across_machines};
+        const tm_compare_choice choice = {.base = tm_cli_backend_of(base, options->base),
+                                          .across_machines = options->across_machines};
         const tm_status status = tm_compare(base, other ? other : base, &choice, &all, &error);
         result = status == TM_OK ? show(options, all) : tm_cli_error(status, &error);
     }

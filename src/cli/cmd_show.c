@@ -1,24 +1,9 @@
 /* tensormark show: the tables of a recorded run. */
 #include "cli/cli.h"
+#include "cli/compare.h"
 
 #include <string.h>
 #include <unistd.h>
-
-static int check_base(const tm_record *record, const char *base)
-{
-    if (!base) return TM_EXIT_OK;
-    tm_text known = {0};
-    bool found = false;
-    for (int64_t i = 0; i < record->backend_count; i++) {
-        found = found || strcmp(record->backends[i].id, base) == 0;
-        tm_text_format(&known, "%s%s", i ? ", " : "", record->backends[i].id);
-    }
-    const int result = found ? TM_EXIT_OK
-                             : tm_cli_complain(TM_EXIT_USAGE, "--base: '%.100s' is no backend of this run (%.300s)",
-                                               base, known.data ? known.data : "it has none");
-    tm_text_free(&known);
-    return result;
-}
 
 static int show_breakdown(const tm_options *options, const tm_record *record)
 {
@@ -51,11 +36,13 @@ int tm_cmd_show(const tm_options *options)
     if (status != TM_OK) return tm_cli_error(status, &error);
     const char *prefix = options->arguments.count ? options->arguments.items[0] : NULL;
     int result = tm_cli_load(database, prefix, options->samples, &record);
-    if (result == TM_EXIT_OK) result = check_base(record, options->base);
+    if (result == TM_EXIT_OK) result = tm_cli_check_base(record, options->base);
     if (result == TM_EXIT_OK) {
+        tm_options named = *options;
+        named.base = tm_cli_backend_of(record, options->base);
         result = options->explain     ? tm_cli_explain(options, database, record)
                  : options->breakdown ? show_breakdown(options, record)
-                                      : tm_cli_show(options, record);
+                                      : tm_cli_show(&named, record);
     }
     tm_record_free(record);
     return result;

@@ -73,6 +73,17 @@ static bool has_partner(const tm_record *baseline, const tm_run_options *run)
     return found;
 }
 
+static bool has_case(const tm_record *baseline, const tm_run_options *run)
+{
+    if (run->cases->count == 0) return true; /* known once the run is resumed */
+    for (size_t c = 0; c < run->cases->count; c++) {
+        for (int64_t i = 0; i < baseline->cell_count; i++) {
+            if (strcmp(baseline->cells[i].case_id, run->cases->items[c].id) == 0) return true;
+        }
+    }
+    return false;
+}
+
 static int check_baseline(const tm_options *options, const tm_run_options *run, tm_record **baseline)
 {
     const int result = tm_cli_load_run(options, options->baseline, true, baseline);
@@ -87,8 +98,10 @@ static int check_baseline(const tm_options *options, const tm_run_options *run, 
     if (strcmp(found->status, "INTERRUPTED") == 0) {
         return tm_cli_complain(TM_EXIT_USAGE, "--baseline: run %s is not complete", found->id);
     }
-    if (has_partner(found, run)) return TM_EXIT_OK;
-    return tm_cli_complain(TM_EXIT_USAGE, "--baseline: run %s has none of this run's backends", found->id);
+    const bool partner = has_partner(found, run);
+    if (partner && has_case(found, run)) return TM_EXIT_OK;
+    return tm_cli_complain(TM_EXIT_USAGE, "--baseline: run %s has none of this run's %s", found->id,
+                           partner ? "cases" : "backends");
 }
 
 int tm_cli_gate_check(const tm_options *options, const tm_run_options *run, tm_record **baseline)
@@ -351,6 +364,10 @@ int tm_cli_gate(const tm_options *options, const tm_run_options *run, const tm_r
                    100 * gate->comparison->margin, 100 * gate->allowed);
     }
     if (!flag(gate)) return tm_cli_complain(TM_EXIT_FAILED, "out of memory for the gate");
+    if (tm_gate_compared(gate) == 0) {
+        return tm_cli_complain(TM_EXIT_CELLS, "--fail-on-regression: there is no cell that has a time here and %s",
+                               gate->against);
+    }
     const int result = gate->count ? judge_again(options, run, baseline, gate) : TM_EXIT_OK;
     if (result == TM_EXIT_OK || result == TM_EXIT_REGRESSION || result == TM_EXIT_CELLS) tell(gate, options->quiet);
     return result;

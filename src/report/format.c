@@ -35,7 +35,8 @@ void tm_report_time(double nanoseconds, char *into, size_t capacity)
 
 void tm_report_ratio(double ratio, char *into, size_t capacity)
 {
-    const int decimals = ratio < 0.0995 ? 3 : ratio >= 99.5 ? 0 : ratio >= 9.95 ? 1 : 2;
+    int decimals = ratio < 0.0995 ? 3 : ratio >= 99.5 ? 0 : ratio >= 9.95 ? 1 : 2;
+    for (double least = 0.00995; ratio > 0 && ratio < least && decimals < 12; least /= 10) decimals++;
     snprintf(into, capacity, "%.*fx", decimals, ratio);
 }
 

@@ -28,7 +28,7 @@ void tm_shell_quote(const char *word, tm_text *into);
 /* "hot" or "cold": the cache state that the case id asks for. */
 const char *tm_report_cache(const char *case_id);
 
-/* "1.23x": three significant digits. */
+/* "1.23x": three significant digits, of a ratio below 0.1 two. */
 void tm_report_ratio(double ratio, char *into, size_t capacity);
 
 /* One field of a CSV row: quoted where it must be, never a formula; the `last` one ends the row. */

@@ -10,6 +10,8 @@ static void add_answer(const tm_record *record, const tm_gate *gate, tm_text *in
     tm_text_add(into, "# Tensormark: ");
     if (gate && gate->confirmed > 0)
         tm_text_format(into, "%lld regression%s", (long long)gate->confirmed, gate->confirmed == 1 ? "" : "s");
+    else if (gate && tm_gate_compared(gate) == 0)
+        tm_text_add(into, "nothing could be compared");
     else if (gate)
         tm_text_add(into, gate->unknown ? "no regression is known" : "no regression");
     else

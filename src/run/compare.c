@@ -120,7 +120,10 @@ static tm_status find_rows(work *w, tm_error *error)
             all->only_base += !find_cell(all->other, base->case_id, all->pairs[p].other->id);
         }
     }
-    return TM_OK;
+    if (all->row_count > 0) return TM_OK;
+    return tm_fail(error, TM_INVALID_ARGUMENT,
+                   "runs %s and %s have no case in common on these backends (%lld of the first, %lld of the second)",
+                   all->base->id, all->other->id, (long long)all->only_base, (long long)all->only_other);
 }
 
 /* A cell's visits; false when memory is short. */

@@ -44,6 +44,13 @@ bool tm_gate_could_compare(const tm_gate *gate, const tm_record_cell *cell)
     return false;
 }
 
+int64_t tm_gate_compared(const tm_gate *gate)
+{
+    int64_t compared = 0;
+    for (int64_t i = 0; i < gate->comparison->row_count; i++) compared += isfinite(gate->comparison->rows[i].ratio);
+    return compared;
+}
+
 void tm_gate_free(const tm_gate *gate)
 {
     for (int64_t i = 0; i < gate->count; i++) {

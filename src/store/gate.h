@@ -34,6 +34,9 @@ const tm_regression *tm_gate_find(const tm_gate *gate, const char *case_id, cons
  * may be NULL. */
 bool tm_gate_could_compare(const tm_gate *gate, const tm_record_cell *cell);
 
+/* How many cells have a time on both sides. */
+int64_t tm_gate_compared(const tm_gate *gate);
+
 void tm_gate_free(const tm_gate *gate); /* what it holds */
 
 #endif

@@ -83,6 +83,18 @@ complains() {
 }
 complains "a run of one backend" compare "$base" --db r.db
 complains "both are run $base" compare "$base" "$base" --db r.db
-complains "--base: 'torch:cpu' is no backend of run $base" compare "$base" "$other" --base torch:cpu --db r.db
+complains "--base: 'torch:cpu' is no backend of run $base (native:cpu)" compare "$base" "$other" --base torch:cpu --db r.db
+complains "an empty word names no run" compare "" "$base" --db r.db
+complains "none.db: no such database" compare none.db "$base" --db r.db
+complains "no/such.db:2: no such database" compare "$base" no/such.db:2 --db r.db
+cases=relu/77
+measure --backends native || fail "a run of another case: $(cat err)"
+third=$(newest)
+complains "runs $other and $third have no case in common on these backends (2 of the first, 1 of the second)" \
+    compare "$other" "$third" --db r.db
+works compare "$other" --base native --db r.db
+grep -q "^| native:cpu+delay=200  *| native:cpu |" out || fail "--base in short: $(cat out)"
+works show "$other" --base native+delay=200 --db r.db
+holds out "x faster than native:cpu+delay=200"
 complains "no run starts with xyz" compare "$base" xyz --db r.db
 finish

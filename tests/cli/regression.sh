@@ -77,8 +77,29 @@ holds j.xml "<skipped message=\"relu/100x1000/f32 on m has no time in run $base 
 before=$(runs)
 gate 2 --backend m=mock@script --backends m,native+delay=1 --fail-on-regression 60 --baseline "$base"
 holds err "has none of this run's backends"
+all=$cases cases=relu/3x5
+gate 2 --backends native --fail-on-regression 60 --baseline "$base"
+holds err "--baseline: run $base has none of this run's cases"
+cases=$all
+gate 2 --backends native --junit .
+holds err "--junit: . is a folder"
+gate 2 --backends native --junit same --summary same
+holds err "two are to be same"
+for percent in -1 nan inf 1e9 5%; do
+    gate 2 --backends native --fail-on-regression "$percent" --baseline "$base"
+    holds err "'$percent' is not a number of percent from 0 to 1000"
+done
 [ "$(runs)" -eq "$before" ] || fail "something was measured"
 cases=${cases% *}
+
+# Where the baseline has no time at all nothing is said to be no slower.
+echo "fail run gone" >never
+gate 3 --backend m=mock@never --backends m --quiet
+failed=$(newest)
+echo "call_ns 600000" >script
+gate 3 --backend m=mock@script --backends m --fail-on-regression 20 --baseline "$failed" --summary s.md
+holds err "--fail-on-regression: there is no cell that has a time here and in run $failed"
+holds s.md "# Tensormark: nothing could be compared"
 
 # A flagged cell that cannot be measured again has no answer, and nobody is told that it is not slower.
 gate 0 --backend m=mock@script --backends m --quiet

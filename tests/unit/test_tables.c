@@ -1,6 +1,6 @@
 /* Tables of many backends: in one line as long as no terminal limits them, else a row for each backend, with the same
  * figures. */
-#include "report/report.h"
+#include "report/format.h"
 #include "report/table.h"
 
 #include <math.h>
@@ -195,12 +195,39 @@ static void no_backend_is_no_table(void **state)
     free(text);
 }
 
+/* However small, a ratio is never shown as nothing. */
+static void ratios_keep_their_digits(void **state)
+{
+    (void)state;
+    static const struct {
+        double ratio;
+        const char *text;
+    } known[] = {{1, "1.00x"},
+                 {12.34, "12.3x"},
+                 {1234, "1234x"},
+                 {0.5, "0.50x"},
+                 {0.0994, "0.099x"},
+                 {0.00996, "0.010x"},
+                 {0.00994, "0.0099x"},
+                 {0.000267, "0.00027x"},
+                 {0.000996, "0.0010x"},
+                 {1e-9, "0.0000000010x"},
+                 {1e-30, "0.000000000000x"},
+                 {0, "0.000x"}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        char text[32];
+        tm_report_ratio(known[i].ratio, text, sizeof text);
+        assert_string_equal(text, known[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_backends_have_rows_of_their_own),
         cmocka_unit_test(few_backends_are_tall_only_where_that_fits),
         cmocka_unit_test(streamed_rows_follow_their_header),
+        cmocka_unit_test(ratios_keep_their_digits),
         cmocka_unit_test(no_backend_is_no_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
