@@ -2,8 +2,8 @@
  * Rows left over go one by one, with the same roundings. Include after the vec_f32 header.
  *
  * Results are stored by whole vectors in order, each over the excess of the row before: partial stores are slow. Where
- * that would leave the range, or the results are to be streamed and do not begin on vectors, they pass through a
- * buffer. */
+ * that would leave the range, at its end, they pass through a buffer. Only rows of whole vectors are streamed: what odd
+ * ones would need before that costs more than it saves. */
 #ifndef TM_KERNELS_SHORT_ROWS_H
 #define TM_KERNELS_SHORT_ROWS_H
 
@@ -11,16 +11,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* SHORT_FULL: floats in the buffer that are worth emptying it; a group of rows is no more. */
-enum { SHORT_ROWS = 4, SHORT_VECTORS = 4, SHORT_FULL = SHORT_ROWS * SHORT_VECTORS * W };
+enum { SHORT_ROWS = 4, SHORT_VECTORS = 4, SHORT_FLOATS = SHORT_ROWS * SHORT_VECTORS * W };
 
 #define EACH(i, count) _Pragma("GCC unroll 16") for (int i = 0; i < (count); i++)
 
 typedef struct short_rows {
     float *y, *y_end; /* what is left to be written directly, or from the buffer's first element on */
     int64_t length, count;
-    bool whole, stream, streams;
-    float buffer[2 * SHORT_FULL + W];
+    bool whole, streams;
+    float buffer[SHORT_FLOATS + W];
 } short_rows;
 
 static inline void short_begin(short_rows *s, float *y, int64_t rows, int64_t length, bool stream)
@@ -30,36 +29,29 @@ static inline void short_begin(short_rows *s, float *y, int64_t rows, int64_t le
     s->length = length;
     s->count = 0;
     s->whole = length % W == 0;
-    s->stream = stream;
     s->streams = stream && s->whole && (uintptr_t)y % (W * sizeof(float)) == 0;
 }
 
 /* What is in the buffer goes where it belongs. */
 static inline void short_flush(short_rows *s)
 {
-    int64_t i = 0, n = s->count;
-    if (s->stream) {
-        const int64_t gap = (int64_t)((0 - (uintptr_t)s->y) % (W * sizeof(float)) / sizeof(float));
-        i = gap < n ? gap : n;
-        STORE_SOME(s->y, FIRST(i), LOAD(s->buffer));
-        for (; i + W <= n; i += W) STREAM(s->y + i, LOAD(s->buffer + i));
+    for (int64_t i = 0; i < s->count; i += W) {
+        const M some = FIRST(s->count - i < W ? s->count - i : W);
+        STORE_SOME(s->y + i, some, LOAD_SOME(s->buffer + i, some, SET1(0.0f)));
     }
-    for (; i + W <= n; i += W) STORE(s->y + i, LOAD(s->buffer + i));
-    if (i < n) STORE_SOME(s->y + i, FIRST(n - i), LOAD(s->buffer + i));
-    s->y += n;
+    s->y += s->count;
     s->count = 0;
 }
 
-/* Where the next `rows` rows of `vectors` vectors go. What the buffer holds is older by the time that it took to
- * compute them, so it leaves without waiting for its own stores. */
+/* Where the next `rows` rows of `vectors` vectors go. */
 static inline float *short_next(short_rows *s, int64_t rows, int64_t vectors)
 {
     const int64_t count = rows * s->length, touched = count - s->length + vectors * W;
-    if (s->whole || (!s->stream && s->count == 0 && touched <= s->y_end - s->y)) {
+    if (s->whole || (s->count == 0 && touched <= s->y_end - s->y)) {
         s->y += count;
         return s->y - count;
     }
-    if (s->count >= SHORT_FULL) short_flush(s);
+    if (s->count + count > SHORT_FLOATS) short_flush(s);
     s->count += count;
     return s->buffer + s->count - count;
 }
