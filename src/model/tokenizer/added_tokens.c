@@ -299,7 +299,7 @@ static size_t space_after(const char *text, size_t at, size_t end)
 }
 
 bool tm_added_tokens_split(const tm_added_tokens *tokens, bool normalized, const char *text, size_t base, size_t bytes,
-                           size_t first, tm_found_list *scratch, tm_pieces *into)
+                           tm_found_list *scratch, tm_pieces *into)
 {
     const size_t end = base + bytes;
     size_t done = base, matched = base; /* pieces reach to `done`, the last match to `matched` */
@@ -313,12 +313,13 @@ bool tm_added_tokens_split(const tm_added_tokens *tokens, bool normalized, const
         if (start < matched) continue;
         size_t stop = matched = start + (normalized ? token->normal.length : token->content.length);
         if (token->single_word && (word_before(text, base, start) || word_after(text, stop, end))) continue;
-        if (token->lstrip && start > done) start = space_before(text, done, start);
+        if (token->lstrip) start = start > done ? space_before(text, done, start) : done;
         if (token->rstrip) stop = space_after(text, stop, end);
-        if (done < start) tm_pieces_add(into, done, start, done < first ? TM_PIECE_FIRST : TM_PIECE_TEXT);
+        if (start >= stop) continue; /* the token before has taken all of it in as its white space */
+        if (done < start) tm_pieces_add(into, done, start);
         tm_pieces_push(into, (tm_piece){(uint32_t)start, (uint32_t)stop, token->id});
         done = stop;
     }
-    tm_pieces_add(into, done, end, done < first ? TM_PIECE_FIRST : TM_PIECE_TEXT);
+    tm_pieces_add(into, done, end);
     return !into->failed;
 }

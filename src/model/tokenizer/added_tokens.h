@@ -41,8 +41,8 @@ const tm_added_token *tm_added_tokens_by_id(const tm_added_tokens *tokens, uint3
 const tm_added_token *tm_added_tokens_by_content(const tm_added_tokens *tokens, const char *content, size_t length);
 
 /* Cuts the `bytes` behind `text + base` at tokens, those of the text as it is or of the normalised text, and appends
- * all pieces. Pieces that begin before `first` begin where the user's text does. False without memory. */
+ * all pieces. False without memory. */
 bool tm_added_tokens_split(const tm_added_tokens *tokens, bool normalized, const char *text, size_t base, size_t bytes,
-                           size_t first, tm_found_list *scratch, tm_pieces *into);
+                           tm_found_list *scratch, tm_pieces *into);
 
 #endif

@@ -162,6 +162,14 @@ tm_status tm_normalizer_make_bert(bool lowercase, bool strip_accents, bool chine
     return TM_OK;
 }
 
+bool tm_normalizer_lets_next_be_first(const tm_normalizer *normalizer)
+{
+    for (size_t i = 0; normalizer && i < normalizer->count; i++) {
+        if (normalizer->steps[i].kind == STEP_CHARSMAP) return true;
+    }
+    return false;
+}
+
 static void put(tm_text *into, uint32_t c)
 {
     if (tm_text_reserve(into, TM_UTF8_LONGEST)) into->length += tm_utf8_put(c, into->data + into->length);

@@ -25,6 +25,10 @@ tm_status tm_normalizer_make_bert(bool lowercase, bool strip_accents, bool chine
                                   tm_error *error);
 void tm_normalizer_free(tm_normalizer *normalizer); /* NULL is fine */
 
+/* The package that ids are to equal takes the character behind one that its Precompiled step drops for the dropped one.
+ */
+bool tm_normalizer_lets_next_be_first(const tm_normalizer *normalizer);
+
 /* Appends valid UTF-8, normalised. TM_INVALID_ARGUMENT: it would be longer than TM_LONGEST_WORK; TM_OUT_OF_MEMORY. */
 tm_status tm_normalize(const tm_normalizer *normalizer, tm_normalizer_scratch *scratch, const char *text, size_t bytes,
                        tm_text *into, tm_error *error);

@@ -9,13 +9,11 @@
 /* No text may become longer than this on its way; what would is an error. */
 enum { TM_LONGEST_WORK = 1 << 28 };
 
-/* What tm_piece.token is where there is none; TM_PIECE_FIRST: and the piece begins where the user's text does. */
-#define TM_PIECE_TEXT  UINT32_MAX
-#define TM_PIECE_FIRST (UINT32_MAX - 1)
+#define TM_PIECE_TEXT UINT32_MAX /* what tm_piece.token is where there is none */
 
 typedef struct tm_piece {
     uint32_t begin, end;
-    uint32_t token; /* the id of an added token, or TM_PIECE_TEXT or TM_PIECE_FIRST */
+    uint32_t token; /* the id of an added token, or TM_PIECE_TEXT */
 } tm_piece;
 
 /* Growable; starts as {0}. After an allocation failed, `failed` is set and nothing more is added. */
@@ -30,7 +28,7 @@ void tm_pieces_free(tm_pieces *pieces);
 
 static inline bool tm_piece_is_token(const tm_piece *piece)
 {
-    return piece->token < TM_PIECE_FIRST;
+    return piece->token != TM_PIECE_TEXT;
 }
 
 static inline void tm_pieces_push(tm_pieces *pieces, tm_piece piece)
@@ -38,10 +36,10 @@ static inline void tm_pieces_push(tm_pieces *pieces, tm_piece piece)
     if (pieces->count < pieces->capacity || tm_pieces_grow(pieces)) pieces->items[pieces->count++] = piece;
 }
 
-/* Adds a piece unless it is empty. */
-static inline void tm_pieces_add(tm_pieces *pieces, size_t begin, size_t end, uint32_t token)
+/* Adds a piece of text unless it is empty. */
+static inline void tm_pieces_add(tm_pieces *pieces, size_t begin, size_t end)
 {
-    if (begin != end) tm_pieces_push(pieces, (tm_piece){(uint32_t)begin, (uint32_t)end, token});
+    if (begin != end) tm_pieces_push(pieces, (tm_piece){(uint32_t)begin, (uint32_t)end, TM_PIECE_TEXT});
 }
 
 #endif

@@ -192,17 +192,14 @@ static void split_bert(const tm_piece *whole, const char *text, tm_pieces *out)
 {
     const tm_char_table *const classes = tm_char_classes();
     size_t last = whole->begin, size;
-    uint32_t token = whole->token;
     for (size_t at = last; at < whole->end; at += size) {
         const unsigned class = tm_char_class_of(classes, tm_utf8_get(text + at, &size));
         if (!(class & (TM_CHAR_SPACE | TM_CHAR_PUNCTUATION))) continue;
-        tm_pieces_add(out, last, at, token);
-        if (at > whole->begin) token = TM_PIECE_TEXT;
-        if (!(class & TM_CHAR_SPACE)) tm_pieces_add(out, at, at + size, token);
-        token = TM_PIECE_TEXT;
+        tm_pieces_add(out, last, at);
+        if (!(class & TM_CHAR_SPACE)) tm_pieces_add(out, at, at + size);
         last = at + size;
     }
-    tm_pieces_add(out, last, whole->end, token);
+    tm_pieces_add(out, last, whole->end);
 }
 
 /* Runs of word characters, and runs of what is neither that nor white space. */
@@ -215,25 +212,19 @@ static void split_whitespace(const tm_piece *whole, const char *text, tm_pieces 
     for (size_t at = last; at < whole->end; at += size) {
         const unsigned class = tm_char_class_of(classes, tm_utf8_get(text + at, &size)) & mask;
         if (class == before) continue;
-        if (before != TM_CHAR_SPACE) {
-            tm_pieces_add(out, last, at, last == whole->begin ? whole->token : TM_PIECE_TEXT);
-        }
+        if (before != TM_CHAR_SPACE) tm_pieces_add(out, last, at);
         before = class;
         last = at;
     }
-    if (before != TM_CHAR_SPACE) {
-        tm_pieces_add(out, last, whole->end, last == whole->begin ? whole->token : TM_PIECE_TEXT);
-    }
+    if (before != TM_CHAR_SPACE) tm_pieces_add(out, last, whole->end);
 }
 
 static void split_by_scanner(tm_scanner scanner, const tm_piece *whole, const char *text, tm_pieces *out)
 {
     const tm_char_table *const classes = tm_char_classes();
-    uint32_t token = whole->token;
     for (size_t at = whole->begin; at < whole->end;) {
         const size_t end = tm_scan(scanner, classes, text, whole->end, at);
-        tm_pieces_add(out, at, end, token);
-        token = TM_PIECE_TEXT;
+        tm_pieces_add(out, at, end);
         at = end;
     }
 }
@@ -285,21 +276,12 @@ static tm_status split_all(const split_step *step, tm_pre_tokenizer_scratch *scr
     return status;
 }
 
-/* One piece written anew, behind what `into` has. */
-static void rewrite_with_prefix(const char *text, const tm_piece *piece, tm_text *into)
+/* A range of the text with its first byte's piece as `first` says, written anew behind what `into` has. */
+static void rewrite_spaces(const split_step *step, bool first, const char *at, const char *end, tm_text *into)
 {
-    if (text[piece->begin] != ' ') tm_text_add_bytes(into, " ", 1);
-    tm_text_add_bytes(into, text + piece->begin, piece->end - piece->begin);
-}
-
-static void rewrite_spaces(const split_step *step, const char *text, const tm_piece *piece, tm_text *into)
-{
-    const char *at = text + piece->begin;
-    const char *const end = text + piece->end;
-    const bool marked =
-        *at == ' ' || ((size_t)(end - at) >= step->mark_size && !memcmp(at, step->mark, step->mark_size));
-    const bool wanted =
-        step->scheme == PREPEND_ALWAYS || (step->scheme == PREPEND_FIRST && piece->token == TM_PIECE_FIRST);
+    const bool long_enough = (size_t)(end - at) >= step->mark_size;
+    const bool marked = *at == ' ' || (long_enough && memcmp(at, step->mark, step->mark_size) == 0);
+    const bool wanted = step->scheme == PREPEND_ALWAYS || (step->scheme == PREPEND_FIRST && first);
     if (wanted && !marked) tm_text_add_bytes(into, step->mark, step->mark_size);
     while (at < end) {
         const char *const space = memchr(at, ' ', (size_t)(end - at));
@@ -312,54 +294,71 @@ static void rewrite_spaces(const split_step *step, const char *text, const tm_pi
 
 typedef enum rewriting { WITH_PREFIX, WITH_MARKS, IN_BYTES } rewriting;
 
-/* Writes all pieces anew and lets them be ranges of that. */
+static void rewrite(rewriting how, const split_step *step, bool first, const char *begin, size_t bytes, tm_text *into)
+{
+    if (how == IN_BYTES) {
+        tm_byte_level_add(into, begin, bytes);
+    } else if (how == WITH_MARKS) {
+        rewrite_spaces(step, first, begin, begin + bytes, into);
+    } else {
+        if (*begin != ' ') tm_text_add_bytes(into, " ", 1);
+        tm_text_add_bytes(into, begin, bytes);
+    }
+}
+
+/* Writes all pieces anew and lets them be ranges of that. What came from the first character still does. */
 static void rewrite_all(rewriting how, const split_step *step, tm_pre_tokenizer_scratch *scratch, const char **text,
-                        tm_pieces *pieces)
+                        tm_pieces *pieces, size_t *first)
 {
     tm_text *const into = &scratch->swap[*text == scratch->swap[0].data];
+    size_t new_first = 0;
     into->length = 0;
     tm_text_reserve(into, 0);
     for (size_t i = 0; i < pieces->count && !into->failed; i++) {
         tm_piece *const piece = &pieces->items[i];
         const size_t begin = into->length;
         if (tm_piece_is_token(piece)) continue;
-        if (how == WITH_PREFIX)
-            rewrite_with_prefix(*text, piece, into);
-        else if (how == WITH_MARKS)
-            rewrite_spaces(step, *text, piece, into);
-        else
-            tm_byte_level_add(into, *text + piece->begin, piece->end - piece->begin);
+        const char *const old = *text + piece->begin;
+        const bool from_first = piece->begin < *first;
+        if (from_first) {
+            const size_t part = (piece->end < *first ? piece->end : *first) - piece->begin;
+            rewrite(how, step, true, old, part, into);
+            new_first = into->length;
+            into->length = begin;
+        }
+        rewrite(how, step, from_first, old, piece->end - piece->begin, into);
         piece->begin = (uint32_t)begin;
         piece->end = (uint32_t)into->length;
     }
     *text = into->data;
+    *first = new_first;
 }
 
 static tm_status run_step(const split_step *step, tm_pre_tokenizer_scratch *scratch, const char **text,
-                          tm_pieces *pieces, tm_error *error)
+                          tm_pieces *pieces, size_t *first, tm_error *error)
 {
+    const bool bytes = step->kind == STEP_BYTE_LEVEL, marks = step->kind == STEP_METASPACE;
     tm_status status = TM_OK;
-    if (step->kind == STEP_METASPACE) rewrite_all(WITH_MARKS, step, scratch, text, pieces);
-    if (step->kind == STEP_BYTE_LEVEL && step->prefix_space) rewrite_all(WITH_PREFIX, step, scratch, text, pieces);
-    const bool splits = step->kind == STEP_METASPACE ? step->split : step->kind != STEP_BYTE_LEVEL || step->use_regex;
+    if (marks) rewrite_all(WITH_MARKS, step, scratch, text, pieces, first);
+    if (bytes && step->prefix_space) rewrite_all(WITH_PREFIX, step, scratch, text, pieces, first);
+    const bool splits = marks ? step->split : !bytes || step->use_regex;
     if (splits && *text) status = split_all(step, scratch, *text, pieces, error);
-    if (step->kind == STEP_BYTE_LEVEL && *text) rewrite_all(IN_BYTES, step, scratch, text, pieces);
+    if (bytes && *text) rewrite_all(IN_BYTES, step, scratch, text, pieces, first);
     return status;
 }
 
 tm_status tm_pre_tokenize(const tm_pre_tokenizer *pre_tokenizer, tm_pre_tokenizer_scratch *scratch, const char **text,
-                          tm_pieces *pieces, tm_error *error)
+                          tm_pieces *pieces, size_t first, tm_error *error)
 {
     tm_status status = TM_OK;
     for (size_t i = 0; pre_tokenizer && i < pre_tokenizer->count && status == TM_OK; i++) {
-        status = run_step(&pre_tokenizer->steps[i], scratch, text, pieces, error);
-        const bool failed =
-            pieces->failed || scratch->spare.failed || scratch->swap[0].failed || scratch->swap[1].failed;
-        if (status == TM_OK && failed) status = tm_fail_memory(error, "the text to tokenize");
-        if (status == TM_OK &&
-            (scratch->swap[0].length > TM_LONGEST_WORK || scratch->swap[1].length > TM_LONGEST_WORK)) {
-            status =
-                tm_fail(error, TM_INVALID_ARGUMENT, "pre-tokenized, the text is longer than %d bytes", TM_LONGEST_WORK);
+        status = run_step(&pre_tokenizer->steps[i], scratch, text, pieces, &first, error);
+        const tm_text *const swap = scratch->swap;
+        if (status == TM_OK && (pieces->failed || scratch->spare.failed || swap[0].failed || swap[1].failed)) {
+            status = tm_fail_memory(error, "the text to tokenize");
+        }
+        if (status == TM_OK && (swap[0].length > TM_LONGEST_WORK || swap[1].length > TM_LONGEST_WORK)) {
+            status = tm_fail(error, TM_INVALID_ARGUMENT, "split, the text is longer than %d bytes", TM_LONGEST_WORK);
         }
     }
     return status;

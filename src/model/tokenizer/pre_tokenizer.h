@@ -24,12 +24,13 @@ tm_status tm_pre_tokenizer_make_bert(tm_pre_tokenizer **into, tm_error *error);
 tm_status tm_pre_tokenizer_make_byte_level(bool prefix_space, tm_pre_tokenizer **into, tm_error *error);
 void tm_pre_tokenizer_free(tm_pre_tokenizer *pre_tokenizer); /* NULL is fine */
 
-/* Does any step ask whether a piece begins where the user's text does (TM_PIECE_FIRST)? */
+/* Does any step ask which pieces come from the first character of the user's text? */
 bool tm_pre_tokenizer_asks_first(const tm_pre_tokenizer *pre_tokenizer);
 
 /* Splits those pieces of `*text` (valid UTF-8) that are no tokens. `*text` becomes what the new pieces are ranges of,
- * which lives until `scratch` is used again. */
+ * which lives until `scratch` is used again. The `first` bytes of `*text` come from the first character of the user's
+ * text: 0 where nobody asks, or where a token begins it. */
 tm_status tm_pre_tokenize(const tm_pre_tokenizer *pre_tokenizer, tm_pre_tokenizer_scratch *scratch, const char **text,
-                          tm_pieces *pieces, tm_error *error);
+                          tm_pieces *pieces, size_t first, tm_error *error);
 
 #endif

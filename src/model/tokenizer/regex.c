@@ -3,6 +3,7 @@
 
 #include "model/tokenizer/utf8.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -51,6 +52,19 @@ static tm_status compile(const tm_json_place *place, const tm_text *pattern, tm_
     PCRE2_UCHAR reason[128] = "";
     pcre2_get_error_message(code, reason, sizeof reason);
     return tm_json_refuse(place, error, "'%.60s' is no regular expression: %.80s", regex->name, (const char *)reason);
+}
+
+bool tm_regex_is_script(const char *name)
+{
+    char pattern[64];
+    int code = 0;
+    PCRE2_SIZE offset = 0;
+    const int length = snprintf(pattern, sizeof pattern, "\\p{sc:%s}", name);
+    if (length < 0 || (size_t)length >= sizeof pattern) return false;
+    pcre2_code *const compiled =
+        pcre2_compile((PCRE2_SPTR)pattern, (size_t)length, PCRE2_UTF | PCRE2_UCP, &code, &offset, NULL);
+    pcre2_code_free(compiled);
+    return compiled != NULL;
 }
 
 tm_status tm_regex_make(const tm_json_place *place, const char *pattern, size_t length, tm_regex **into,
@@ -107,7 +121,7 @@ tm_status tm_regex_walk_next(tm_regex_walk *walk, tm_error *error)
 {
     if (!ready(walk->scratch)) return tm_fail_memory(error, "a regular expression");
     walk->found = false;
-    while (walk->from <= walk->bytes) {
+    while (walk->from <= walk->bytes && walk->bytes > 0) {
         const size_t last = walk->end;
         const tm_status status = find(walk, error);
         if (status != TM_OK || !walk->found) return status;

@@ -36,4 +36,7 @@ tm_status tm_regex_walk_next(tm_regex_walk *walk, tm_error *error);
 tm_status tm_regex_translate(const tm_json_place *place, const char *pattern, size_t length, tm_text *into,
                              tm_error *error);
 
+/* Does this PCRE2 know a script of this name, and tell scripts from what they are used with? */
+bool tm_regex_is_script(const char *name);
+
 #endif

@@ -4,12 +4,13 @@
 
 #include <string.h>
 
-/* Members of classes, as Oniguruma has them. */
+/* Members of classes, as Oniguruma has them. Outside of a class, \w is also six numbers of Latin-1. */
 #define SPACE "\\t-\\r\\x{85}\\p{Z}"
 #define WORD                                                                                                           \
-    "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{B2}\\x{B3}\\x{B9}\\x{BC}-\\x{BE}\\x{24B6}-\\x{24E9}\\x{1F130}-\\x{1F149}"    \
+    "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24B6}-\\x{24E9}\\x{1F130}-\\x{1F149}"                                        \
     "\\x{1F150}-\\x{1F169}\\x{1F170}-\\x{1F189}"
-#define HEX "0-9A-Fa-f"
+#define LONE_WORD WORD "\\x{B2}\\x{B3}\\x{B9}\\x{BC}-\\x{BE}"
+#define HEX       "0-9A-Fa-f"
 
 enum { DEEPEST_GROUP = 64, INTERVAL = 32 };
 
@@ -49,10 +50,27 @@ static tm_status add_code_point(translation *t)
     return TM_OK;
 }
 
-/* What `letter` stands for inside of a class; NULL where both languages agree. */
-static const char *members(char letter)
+/* The members of what `letter` stands for; NULL where both languages agree. */
+static const char *members(char letter, bool in_class)
 {
-    return letter == 's' ? SPACE : letter == 'w' ? WORD : letter == 'h' ? HEX : NULL;
+    if (letter == 'w') return in_class ? WORD : LONE_WORD;
+    return letter == 's' ? SPACE : letter == 'h' ? HEX : NULL;
+}
+
+/* "{Han}" behind "\p". A script is what a character is of, not, as PCRE2 has it, whatever it is used with. */
+static void add_braces(translation *t, bool property)
+{
+    const char *const start = t->pattern + t->at, *const close = memchr(start, '}', t->length - t->at);
+    const size_t length = close ? (size_t)(close - start) + 1 : 1;
+    const size_t sign = length > 1 && start[1] == '^';
+    char name[32] = "";
+    if (property && length - sign > 4 && length < sizeof name) memcpy(name, start + 1 + sign, length - 2 - sign);
+    if (*name && tm_regex_is_script(name)) {
+        tm_text_format(t->out, "{%ssc:%s}", sign ? "^" : "", name);
+    } else {
+        tm_text_add_bytes(t->out, start, length);
+    }
+    t->at += length;
 }
 
 /* A backslash and what follows it; `t->at` is behind the backslash. */
@@ -60,7 +78,7 @@ static tm_status add_escape(translation *t, bool in_class)
 {
     if (t->at == t->length) return unsupported(t, "a backslash at its end");
     const char letter = t->pattern[t->at++];
-    const char *const set = members(letter), *const complement = members((char)(letter | 0x20));
+    const char *const set = members(letter, in_class), *const complement = members((char)(letter | 0x20), in_class);
     if (letter == 'u') return add_code_point(t);
     if (set) {
         tm_text_format(t->out, in_class ? "%s" : "[%s]", set);
@@ -68,13 +86,14 @@ static tm_status add_escape(translation *t, bool in_class)
         if (in_class) return unsupported(t, "\\S, \\W or \\H inside of a class");
         tm_text_format(t->out, "[^%s]", complement);
     } else if (letter == 'b' && !in_class) {
-        tm_text_add(t->out, "(?:(?<=[" WORD "])(?![" WORD "])|(?<![" WORD "])(?=[" WORD "]))");
+        tm_text_add(t->out, "(?:(?<=[" LONE_WORD "])(?![" LONE_WORD "])|(?<![" LONE_WORD "])(?=[" LONE_WORD "]))");
     } else if (letter == 'B' && !in_class) {
-        tm_text_add(t->out, "(?:(?<=[" WORD "])(?=[" WORD "])|(?<![" WORD "])(?![" WORD "]))");
+        tm_text_add(t->out, "(?:(?<=[" LONE_WORD "])(?=[" LONE_WORD "])|(?<![" LONE_WORD "])(?![" LONE_WORD "]))");
     } else if (letter == 'M' || letter == 'C' || letter == 'y' || letter == 'Y' || letter == 'O' || letter == 'N') {
         return unsupported(t, "\\M, \\C, \\y, \\Y, \\O or \\N");
     } else {
         tm_text_add_bytes(t->out, t->pattern + t->at - 2, 2);
+        if (strchr("pPxkog", letter) && next_is(t, "{")) add_braces(t, letter == 'p' || letter == 'P');
     }
     return TM_OK;
 }
@@ -177,13 +196,7 @@ static tm_status add_next(translation *t)
         if (c == '[') return add_class(t);
         if (c == '\\') {
             t->at++;
-            const tm_status status = add_escape(t, false);
-            if (status != TM_OK || !next_is(t, "{") || !strchr("pPxko", t->pattern[t->at - 1])) return status;
-            const char *const close = memchr(t->pattern + t->at, '}', t->length - t->at);
-            const size_t name = close ? (size_t)(close - (t->pattern + t->at)) + 1 : 1;
-            tm_text_add_bytes(t->out, t->pattern + t->at, name);
-            t->at += name;
-            return TM_OK;
+            return add_escape(t, false);
         }
     }
     tm_text_add_bytes(t->out, &c, 1);

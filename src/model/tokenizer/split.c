@@ -9,12 +9,6 @@
 const char *const tm_split_behaviors[] = {"Removed",        "Isolated",   "MergedWithPrevious",
                                           "MergedWithNext", "Contiguous", NULL};
 
-static void add(tm_split *split, size_t begin, size_t end)
-{
-    const bool first = split->whole->token == TM_PIECE_FIRST && begin == split->whole->begin;
-    tm_pieces_add(split->out, begin, end, first ? TM_PIECE_FIRST : TM_PIECE_TEXT);
-}
-
 tm_split tm_split_begin(tm_split_behavior behavior, bool invert, const tm_piece *whole, tm_pieces *out)
 {
     return (tm_split){.out = out, .behavior = behavior, .invert = invert, .whole = whole, .first = out->count};
@@ -26,37 +20,44 @@ static void extend(tm_split *split, size_t begin, size_t end)
     if (split->out->count > split->first)
         split->out->items[split->out->count - 1].end = (uint32_t)end;
     else
-        add(split, begin, end);
+        tm_pieces_add(split->out, begin, end);
+}
+
+/* An empty match is a piece that is dropped in the end, but what follows it joins nothing before it. */
+static void add_or_part(tm_split *split, size_t begin, size_t end)
+{
+    tm_pieces_add(split->out, begin, end);
+    if (begin == end) split->first = split->out->count;
 }
 
 void tm_split_add(tm_split *split, size_t begin, size_t end, bool match)
 {
-    if (begin == end) return;
+    if (begin == end && !match) return;
     match ^= split->invert;
     switch (split->behavior) {
     case TM_SPLIT_REMOVED:
-        if (!match) add(split, begin, end);
+        if (!match) tm_pieces_add(split->out, begin, end);
         break;
-    case TM_SPLIT_ISOLATED: add(split, begin, end); break;
+    case TM_SPLIT_ISOLATED: tm_pieces_add(split->out, begin, end); break;
     case TM_SPLIT_MERGED_WITH_PREVIOUS:
         if (match && !split->previous)
             extend(split, begin, end);
         else
-            add(split, begin, end);
+            add_or_part(split, begin, end);
         break;
     case TM_SPLIT_CONTIGUOUS:
         if (match == split->previous)
             extend(split, begin, end);
         else
-            add(split, begin, end);
+            add_or_part(split, begin, end);
         break;
     case TM_SPLIT_MERGED_WITH_NEXT:
         if (match) {
-            add(split, split->held, split->held_to);
+            tm_pieces_add(split->out, split->held, split->held_to);
             split->held = begin;
             split->held_to = end;
         } else {
-            add(split, split->held_to > split->held ? split->held : begin, end);
+            tm_pieces_add(split->out, split->held_to > split->held ? split->held : begin, end);
             split->held = split->held_to = 0;
         }
         break;
@@ -66,7 +67,7 @@ void tm_split_add(tm_split *split, size_t begin, size_t end, bool match)
 
 void tm_split_end(tm_split *split)
 {
-    add(split, split->held, split->held_to);
+    tm_pieces_add(split->out, split->held, split->held_to);
 }
 
 tm_status tm_split_by_regex(tm_split split, const tm_regex *regex, tm_regex_scratch *scratch, const char *text,

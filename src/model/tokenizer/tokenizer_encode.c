@@ -54,17 +54,20 @@ static tm_status get_scratch(const tm_tokenizer *tokenizer, tm_tokens *tokens, t
     return scratch && scratch->cut ? TM_OK : tm_fail_memory(error, "tokens");
 }
 
-/* How many bytes of the normalised text come from its first character. */
+/* How many bytes of the normalised text come from the first character of `text`. */
 static tm_status first_length(const tm_tokenizer *tokenizer, tm_tokens_scratch *scratch, const char *text,
                               size_t *length, tm_error *error)
 {
     size_t size;
+    const size_t end = scratch->normal.length;
     tm_utf8_get(text, &size);
-    const size_t start = scratch->normal.length;
     const tm_status status =
         tm_normalize(tokenizer->normalizer, &scratch->normalizer, text, size, &scratch->normal, error);
-    *length = scratch->normal.length - start;
-    scratch->normal.length = start;
+    *length = scratch->normal.length - end;
+    scratch->normal.length = end;
+    if (*length == 0 && end > 0 && tm_normalizer_lets_next_be_first(tokenizer->normalizer)) {
+        tm_utf8_get(scratch->normal.data, length);
+    }
     return status;
 }
 
@@ -73,57 +76,82 @@ static tm_status normalize_piece(const tm_tokenizer *tokenizer, tm_tokens_scratc
                                  const tm_piece *piece, tm_error *error)
 {
     const size_t start = scratch->normal.length;
-    size_t first = 0;
-    tm_status status = TM_OK;
-    if (piece->token == TM_PIECE_FIRST) {
-        status = first_length(tokenizer, scratch, text + piece->begin, &first, error);
-    }
-    if (status == TM_OK) {
-        status = tm_normalize(tokenizer->normalizer, &scratch->normalizer, text + piece->begin,
-                              piece->end - piece->begin, &scratch->normal, error);
-    }
+    const tm_status status = tm_normalize(tokenizer->normalizer, &scratch->normalizer, text + piece->begin,
+                                          piece->end - piece->begin, &scratch->normal, error);
     if (status != TM_OK) return status;
     if (scratch->normal.length > TM_LONGEST_WORK) {
         return tm_fail(error, TM_INVALID_ARGUMENT, "normalised, the text is longer than %d bytes", TM_LONGEST_WORK);
     }
-    return tm_added_tokens_split(&tokenizer->added, true, scratch->normal.data, start, scratch->normal.length - start,
-                                 first > 0 ? start + first : 0, &scratch->found, &scratch->pieces)
-               ? TM_OK
-               : tm_fail_memory(error, "the text to tokenize");
+    const bool good = tm_added_tokens_split(&tokenizer->added, true, scratch->normal.data, start,
+                                            scratch->normal.length - start, &scratch->found, &scratch->pieces);
+    return good ? TM_OK : tm_fail_memory(error, "the text to tokenize");
+}
+
+static tm_status normalize_all(const tm_tokenizer *tokenizer, tm_tokens_scratch *scratch, const char *text,
+                               size_t *first, tm_error *error)
+{
+    const bool asked = tm_pre_tokenizer_asks_first(tokenizer->pre_tokenizer);
+    tm_status status = TM_OK;
+    *first = 0;
+    for (size_t i = 0; i < scratch->raw.count && status == TM_OK; i++) {
+        const tm_piece *const piece = &scratch->raw.items[i];
+        if (tm_piece_is_token(piece)) {
+            tm_pieces_push(&scratch->pieces, *piece);
+            continue;
+        }
+        status = normalize_piece(tokenizer, scratch, text, piece, error);
+        const bool begins = asked && piece->begin == 0;
+        if (status == TM_OK && begins) status = first_length(tokenizer, scratch, text, first, error);
+    }
+    return status;
 }
 
 /* From text to pieces that the model can cut; `*text` becomes what they are ranges of. */
 static tm_status split_text(const tm_tokenizer *tokenizer, tm_tokens_scratch *scratch, const char **text, size_t bytes,
                             tm_error *error)
 {
-    const size_t first = tm_pre_tokenizer_asks_first(tokenizer->pre_tokenizer);
     tm_pieces *const raw = &scratch->raw, *const pieces = &scratch->pieces;
+    size_t first = 0;
+    tm_status status = TM_OK;
     raw->count = pieces->count = scratch->normal.length = 0;
-    if (!tm_added_tokens_split(&tokenizer->added, false, *text, 0, bytes, first, &scratch->found, raw)) {
+    if (!tm_added_tokens_split(&tokenizer->added, false, *text, 0, bytes, &scratch->found, raw)) {
         return tm_fail_memory(error, "the text to tokenize");
     }
-    const bool plain = !tokenizer->normalizer && !tokenizer->added.finders[true];
-    if (plain) {
+    if (!tokenizer->normalizer && !tokenizer->added.finders[true]) {
         const tm_pieces swapped = *raw;
         *raw = *pieces;
         *pieces = swapped;
-        return tm_pre_tokenize(tokenizer->pre_tokenizer, &scratch->pre_tokenizer, text, pieces, error);
+        first = pieces->count > 0 && !tm_piece_is_token(pieces->items); /* of a character: it has one first byte */
+    } else {
+        status = normalize_all(tokenizer, scratch, *text, &first, error);
+        *text = scratch->normal.data;
     }
+    if (status != TM_OK) return status;
+    return tm_pre_tokenize(tokenizer->pre_tokenizer, &scratch->pre_tokenizer, text, pieces, first, error);
+}
+
+static tm_status cut_piece(const tm_tokenizer *tokenizer, tm_tokens_scratch *scratch, const char *text,
+                           const tm_piece *piece, tm_ids *ids, tm_error *error)
+{
+    if (tm_piece_is_token(piece)) {
+        return tm_ids_add(ids, piece->token) ? TM_OK : tm_fail_memory(error, "tokens");
+    }
+    return tm_token_model_cut(tokenizer->model, scratch->cut, text + piece->begin, piece->end - piece->begin, ids,
+                              error);
+}
+
+/* The ids of all pieces, or of the first ones that give `enough`. */
+static tm_status cut_pieces(const tm_tokenizer *tokenizer, tm_tokens_scratch *scratch, const char *text, size_t enough,
+                            tm_ids *ids, tm_error *error)
+{
     tm_status status = TM_OK;
-    for (size_t i = 0; i < raw->count && status == TM_OK; i++) {
-        if (tm_piece_is_token(&raw->items[i]))
-            tm_pieces_push(pieces, raw->items[i]);
-        else
-            status = normalize_piece(tokenizer, scratch, *text, &raw->items[i], error);
-    }
-    *text = scratch->normal.data;
-    if (status == TM_OK) {
-        status = tm_pre_tokenize(tokenizer->pre_tokenizer, &scratch->pre_tokenizer, text, pieces, error);
+    for (size_t i = 0; i < scratch->pieces.count && status == TM_OK && ids->count < enough; i++) {
+        status = cut_piece(tokenizer, scratch, text, &scratch->pieces.items[i], ids, error);
     }
     return status;
 }
 
-/* The ids of one text. Of a text that is cut on the right, no more pieces than give `enough` ids. */
+/* The ids of one text. */
 static tm_status encode_text(const tm_tokenizer *tokenizer, tm_tokens_scratch *scratch, const char *text, size_t bytes,
                              size_t enough, tm_ids *ids, tm_error *error)
 {
@@ -138,18 +166,8 @@ static tm_status encode_text(const tm_tokenizer *tokenizer, tm_tokens_scratch *s
         text = scratch->repaired.data;
         bytes = scratch->repaired.length;
     }
-    tm_status status = split_text(tokenizer, scratch, &text, bytes, error);
-    for (size_t i = 0; i < scratch->pieces.count && status == TM_OK; i++) {
-        const tm_piece *const piece = &scratch->pieces.items[i];
-        if (tm_piece_is_token(piece)) {
-            if (!tm_ids_add(ids, piece->token)) status = tm_fail_memory(error, "tokens");
-            continue;
-        }
-        status = tm_token_model_cut(tokenizer->model, scratch->cut, text + piece->begin, piece->end - piece->begin, ids,
-                                    error);
-        if (ids->count >= enough) break;
-    }
-    return status;
+    const tm_status status = split_text(tokenizer, scratch, &text, bytes, error);
+    return status == TM_OK ? cut_pieces(tokenizer, scratch, text, enough, ids, error) : status;
 }
 
 static bool put(tm_tokens_scratch *scratch, uint32_t id, uint32_t type_id, bool attention, bool special)
@@ -238,13 +256,13 @@ tm_status tm_tokenizer_encode(const tm_tokenizer *tokenizer, const char *text, s
     tm_tokens_scratch *const scratch = tokens->scratch;
     const bool pair = second != NULL;
     const tm_truncation truncation = truncation_of(tokenizer, options);
-    const bool early = truncation.wanted && !truncation.from_left && truncation.max_length > 0;
+    /* Which of two texts is the longer, and so the one to be cut, only their whole lengths tell. */
+    const bool early = truncation.wanted && !truncation.from_left && !pair;
     const size_t enough = early ? truncation.max_length : SIZE_MAX;
-    const size_t enough_first = truncation.strategy == TM_CUT_ONLY_SECOND ? SIZE_MAX : enough;
     scratch->texts[1].count = 0;
-    status = encode_text(tokenizer, scratch, text, bytes, enough_first, &scratch->texts[0], error);
+    status = encode_text(tokenizer, scratch, text, bytes, enough, &scratch->texts[0], error);
     if (status == TM_OK && pair) {
-        status = encode_text(tokenizer, scratch, second, second_bytes, enough, &scratch->texts[1], error);
+        status = encode_text(tokenizer, scratch, second, second_bytes, SIZE_MAX, &scratch->texts[1], error);
     }
     size_t counts[2] = {scratch->texts[0].count, scratch->texts[1].count};
     if (status == TM_OK) status = truncate_texts(tokenizer, &truncation, pair, options->bare, counts, error);
