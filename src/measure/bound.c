@@ -130,7 +130,8 @@ tm_limits tm_limits_best(const tm_limits *a, const tm_limits *b)
                       .l1_bytes = fmax(a->l1_bytes, b->l1_bytes),
                       .l2_bytes = fmax(a->l2_bytes, b->l2_bytes),
                       .llc_bytes = fmax(a->llc_bytes, b->llc_bytes),
-                      .spread = fmin(a->spread, b->spread)};
+                      .spread = fmin(a->spread, b->spread),
+                      .waited = fmin(a->waited, b->waited)};
     for (int32_t i = 0; i < a->placed_count; i++) add_placed(&best, &a->placed[i]);
     for (int32_t i = 0; i < b->placed_count; i++) add_placed(&best, &b->placed[i]);
     return best;

@@ -104,6 +104,12 @@ static bool read_run_delay(const char *path, uint64_t *delay)
     return found;
 }
 
+uint64_t tm_run_delay_of_thread(void)
+{
+    uint64_t delay = 0;
+    return read_run_delay("/proc/thread-self/schedstat", &delay) ? delay : 0;
+}
+
 static bool sum_run_delay(int32_t pid, uint64_t *sum)
 {
     char folder[64], path[384];

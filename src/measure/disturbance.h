@@ -24,6 +24,9 @@ typedef struct tm_noise {
 } tm_noise;
 tm_noise tm_noise_of_process(int32_t pid); /* 0: this process */
 
+/* How long the calling thread has waited for a CPU so far, in ns; 0 where the system does not tell. */
+uint64_t tm_run_delay_of_thread(void);
+
 /* Pure: what is wrong between two readings over `elapsed_ns` on `threads`: NULL for nothing, else a static text
  * ("run-queue delay", "steal time"). */
 const char *tm_noise_judge(tm_noise before, tm_noise after, double elapsed_ns, int32_t threads);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "measure/caches.h"
+#include "measure/disturbance.h"
 #include "measure/kernels/probe.h"
 #include "measure/machine.h"
 #include "measure/team.h"
@@ -109,7 +110,7 @@ static double seconds_since(uint64_t begin)
 static void measure(tm_team *team, void *context)
 {
     bench *self = context;
-    const uint64_t begin = tm_now_ns();
+    const uint64_t begin = tm_now_ns(), delay = tm_run_delay_of_thread();
     /* Short turns: among many, some fall between the interruptions, which come every few milliseconds. */
     const double target_ns = fmin(fmax(self->seconds * 1e9 / (self->job_count * 40.0), 0.5e6), 5e6);
     tm_team_time(team, touch, self, 1);
@@ -119,6 +120,7 @@ static void measure(tm_team *team, void *context)
         for (int32_t i = 0; i < self->job_count; i++) take_turn(team, self, &self->jobs[i], target_ns, turn);
         turn++;
     } while (turn < 2 || seconds_since(begin) < self->seconds);
+    self->limits->waited = fmin(1, (double)(tm_run_delay_of_thread() - delay) / (double)(tm_now_ns() - begin));
 }
 
 static bool worth_trying(const bench *self, const tm_probe *probe, level where)

@@ -22,6 +22,7 @@ typedef struct tm_limits {
     double f32_gflops, bf16_gflops, i8_gops;
     double l1_bytes, l2_bytes, llc_bytes; /* reachable by `threads` together */
     double spread;                        /* relative difference of the two best passes: how far to trust this */
+    double waited; /* share of the time in which the first thread wanted its CPU and had it not: others ran there */
     tm_placed_limits placed[TM_MOST_PLACEMENTS];
     int32_t placed_count; /* 0 with one thread */
 } tm_limits;

@@ -150,7 +150,7 @@ static tm_limits *limits_slot(tm_run *run, int32_t threads)
         if (run->limits[i].threads == threads) return &run->limits[i];
     }
     if (run->limit_count == TM_MOST_THREAD_COUNTS) return &run->limits[0];
-    run->limits[run->limit_count] = (tm_limits){.threads = threads};
+    run->limits[run->limit_count] = (tm_limits){.threads = threads, .spread = 1, .waited = 1};
     return &run->limits[run->limit_count++];
 }
 

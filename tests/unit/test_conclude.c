@@ -9,6 +9,7 @@ enum { BACKENDS = 2, INCARNATIONS = 5, ROUNDS = 2, MOST_LOOKS = 8 };
 /* What each look at the machine finds, in GB/s from every level; the last entry again from then on, a failure where it
  * is 0. */
 static double found_gbs[MOST_LOOKS];
+static double waited;
 static int looks;
 
 tm_status __wrap_tm_limits_measure(int32_t threads, double seconds, tm_limits *into, tm_error *error);
@@ -24,7 +25,8 @@ static tm_limits machine_of(double gbs)
                        .llc_gbs = gbs,
                        .llc_copy_gbs = gbs,
                        .f32_gflops = 1e6,
-                       .llc_bytes = 1e6};
+                       .llc_bytes = 1e6,
+                       .waited = waited};
 }
 
 tm_status __wrap_tm_limits_measure(int32_t threads, double seconds, tm_limits *into, tm_error *error)
@@ -170,6 +172,22 @@ static void what_no_look_explains_is_invalid(void **state)
     tear_down(&f);
 }
 
+/* On a machine that others had most of the time, whenever it was looked at: suspected, not found guilty; but no machine
+ * is a hundred times as fast as it looks then. */
+static void a_busy_machine_proves_less(void **state)
+{
+    fixture f;
+    set_up(&f, *state, 1, (double[2][2]){{at_1_gbs / 4, at_1_gbs / 4}, {at_1_gbs / 100, at_1_gbs / 100}});
+    for (int i = 0; i < MOST_LOOKS; i++) found_gbs[i] = 1;
+    f.run->limits[0].waited = waited = 0.8;
+    conclude(&f, true, 3);
+    assert_status(&f, 0, TM_CELL_OK, "");
+    assert_true(tm_has_label(f.run->record->cells[0].labels, "SUSPECT"));
+    assert_status(&f, 1, TM_CELL_INVALID, "below 0.90 of the floor, 1.6e+03 us");
+    tear_down(&f);
+    waited = 0;
+}
+
 /* The edge: 0.90 of the floor is not below it, whatever it is suspected of. */
 static void nine_tenths_of_the_floor_are_suspect(void **state)
 {
@@ -232,13 +250,10 @@ static void a_look_that_fails_ends_the_run(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        AT_A_PLACE(a_second_look_clears_an_honest_time),
-        AT_A_PLACE(three_looks_are_had),
-        AT_A_PLACE(what_no_look_explains_is_invalid),
-        AT_A_PLACE(nine_tenths_of_the_floor_are_suspect),
-        AT_A_PLACE(one_pass_is_no_proof),
-        AT_A_PLACE(the_first_pass_alone_is_no_proof),
-        AT_A_PLACE(an_interrupted_run_says_nothing),
+        AT_A_PLACE(a_second_look_clears_an_honest_time),  AT_A_PLACE(three_looks_are_had),
+        AT_A_PLACE(what_no_look_explains_is_invalid),     AT_A_PLACE(a_busy_machine_proves_less),
+        AT_A_PLACE(nine_tenths_of_the_floor_are_suspect), AT_A_PLACE(one_pass_is_no_proof),
+        AT_A_PLACE(the_first_pass_alone_is_no_proof),     AT_A_PLACE(an_interrupted_run_says_nothing),
         AT_A_PLACE(a_look_that_fails_ends_the_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
