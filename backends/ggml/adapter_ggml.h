@@ -80,6 +80,8 @@ typedef struct tm_ggml_memory {
     X(tensor, ggml_norm, (context, tensor, float), false)                                                              \
     X(tensor, ggml_relu, (context, tensor), false)                                                                     \
     X(tensor, ggml_leaky_relu, (context, tensor, float, bool), false)                                                  \
+    X(tensor, ggml_gelu, (context, tensor), true)                                                                      \
+    X(tensor, ggml_gelu_erf, (context, tensor), true)                                                                  \
     X(tensor, ggml_sigmoid, (context, tensor), true)                                                                   \
     X(tensor, ggml_softplus, (context, tensor), true)                                                                  \
     X(tensor, ggml_soft_max, (context, tensor), false)                                                                 \

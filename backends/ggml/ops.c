@@ -123,6 +123,14 @@ static void call_relu(tm_ggml_call *call)
     call_unary(call, call->api->ggml_relu, "ggml_relu");
 }
 
+static void call_gelu(tm_ggml_call *call)
+{
+    if (call->session->host->node_integer(call->graph, 0, "approximate") == 0)
+        call_unary(call, call->api->ggml_gelu_erf, "ggml_gelu_erf");
+    else
+        call_unary(call, call->api->ggml_gelu, "ggml_gelu");
+}
+
 static void call_sigmoid(tm_ggml_call *call)
 {
     call_unary(call, call->api->ggml_sigmoid, "ggml_sigmoid");
@@ -426,6 +434,7 @@ static const struct {
     {"conv1d", call_conv1d, ANY, "ggml_conv_1d"},
     {"conv2d", call_conv2d, ANY, "ggml_conv_2d"},
     {"gather", call_gather, ANY, "ggml_get_rows"},
+    {"gelu", call_gelu, ANY, "ggml_gelu"},
     {"layer_norm", call_layer_norm, F32, "ggml_norm"},
     {"leaky_relu", call_leaky_relu, F32 | F16, "ggml_leaky_relu"},
     {"linear", call_linear, ANY, "ggml_mul_mat"},

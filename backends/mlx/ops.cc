@@ -2,6 +2,7 @@
  * meet, and so does number() here. The activations of mlx.nn are compiled functions there, so they are here. */
 #include "part.h"
 
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <limits>
@@ -81,6 +82,21 @@ operation plan_conv2d(const node_reader &)
 operation plan_gather(const node_reader &)
 {
     return [](const arrays &x) { return mx::take(x[0], x[1], 0); };
+}
+
+operation plan_gelu(const node_reader &node)
+{
+    if (node.integer("approximate") == 0) {
+        return compiled([](const arrays &x) {
+            const mx::array half = mx::erf(x[0] / number(std::sqrt(2.0), x[0]));
+            return x[0] * (number(1, x[0]) + half) / number(2, x[0]);
+        });
+    }
+    return compiled([](const arrays &x) {
+        const mx::array cubic = x[0] + number(0.044715, x[0]) * mx::power(x[0], number(3, x[0]));
+        const mx::array curve = mx::tanh(number(std::sqrt(2 / M_PI), x[0]) * cubic);
+        return number(0.5, x[0]) * x[0] * (number(1, x[0]) + curve);
+    });
 }
 
 operation plan_layer_norm(const node_reader &node)
@@ -275,6 +291,7 @@ const op_entry entries[] = {
     {"conv1d", plan_conv1d, CONTRACTION},
     {"conv2d", plan_conv2d, CONTRACTION},
     {"gather", plan_gather, 0},
+    {"gelu", plan_gelu, KERNEL | ROUNDS | NARROW},
     {"layer_norm", plan_layer_norm, KERNEL | ROUNDS | NARROW},
     {"leaky_relu", plan_leaky_relu, KERNEL},
     {"linear", plan_linear, CONTRACTION},

@@ -93,7 +93,9 @@ typedef enum tm_onednn_eltwise {
     TM_ONEDNN_ELU,
     TM_ONEDNN_LINEAR,
     TM_ONEDNN_LOGISTIC,
-    TM_ONEDNN_SOFT_RELU
+    TM_ONEDNN_SOFT_RELU,
+    TM_ONEDNN_GELU_ERF,
+    TM_ONEDNN_GELU_TANH
 } tm_onednn_eltwise;
 
 /* With strides == NULL the layout is the primitive's choice. */

@@ -135,6 +135,12 @@ static void plan_sigmoid(maker *m)
     eltwise(m, TM_ONEDNN_LOGISTIC, 0.0f);
 }
 
+static void plan_gelu(maker *m)
+{
+    const bool exact = m->host->node_integer(m->graph, m->node, "approximate") == 0;
+    eltwise(m, exact ? TM_ONEDNN_GELU_ERF : TM_ONEDNN_GELU_TANH, 0.0f);
+}
+
 static void plan_softplus(maker *m)
 {
     eltwise(m, TM_ONEDNN_SOFT_RELU, 1.0f);
@@ -333,6 +339,7 @@ static const struct {
     {"leaky_relu", plan_leaky_relu},
     {"linear", plan_linear},
     {"matmul", plan_matmul},
+    {"gelu", plan_gelu},
     {"prelu", plan_prelu},
     {"relu", plan_relu},
     {"selu", plan_selu},

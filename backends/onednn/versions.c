@@ -76,11 +76,10 @@ int tm_onednn_convolution(const tm_onednn *onednn, tm_onednn_step *step, const v
 int tm_onednn_eltwise_op(const tm_onednn *onednn, tm_onednn_step *step, tm_onednn_eltwise kind, float alpha,
                          const void *x)
 {
-    static const int kinds[][2] = {[TM_ONEDNN_RELU] = {0x1f, 0x20},
-                                   [TM_ONEDNN_ELU] = {0x3f, 0x22},
-                                   [TM_ONEDNN_LINEAR] = {0x7f, 0x26},
-                                   [TM_ONEDNN_LOGISTIC] = {0xaf, 0x29},
-                                   [TM_ONEDNN_SOFT_RELU] = {0x9f, 0x27}};
+    static const int kinds[][2] = {
+        [TM_ONEDNN_RELU] = {0x1f, 0x20},     [TM_ONEDNN_ELU] = {0x3f, 0x22},       [TM_ONEDNN_LINEAR] = {0x7f, 0x26},
+        [TM_ONEDNN_LOGISTIC] = {0xaf, 0x29}, [TM_ONEDNN_SOFT_RELU] = {0x9f, 0x27}, [TM_ONEDNN_GELU_ERF] = {0x30, 0x31},
+        [TM_ONEDNN_GELU_TANH] = {0xcf, 0x2b}};
     const tm_onednn_api *api = &onednn->api;
     description op;
     if (onednn->is_v2) {

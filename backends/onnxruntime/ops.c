@@ -70,6 +70,11 @@ static int32_t real(tm_maker *m, tm_dtype dtype, double value)
     return as_type(m, number, dtype);
 }
 
+static void needs_opset(tm_maker *m, int opset)
+{
+    if (m->opset < opset) m->opset = opset;
+}
+
 static void write_elementwise(tm_maker *m, const char *type)
 {
     apply(m, type, own_value(m), operand(m, 0), -1, -1);
@@ -83,6 +88,14 @@ static void write_relu(tm_maker *m)
 static void write_selu(tm_maker *m)
 {
     write_elementwise(m, "Selu");
+}
+
+/* An operator of its own since opset 20. */
+static void write_gelu(tm_maker *m)
+{
+    needs_opset(m, TM_ORT_OPSET_GELU);
+    tm_with_text(m, "approximate", m->host->node_integer(m->graph, m->node, "approximate") == 0 ? "none" : "tanh");
+    write_elementwise(m, "Gelu");
 }
 
 static void write_sigmoid(tm_maker *m)
@@ -385,7 +398,7 @@ static void write_sdpa(tm_maker *m)
         write_composed_sdpa(m, mask, scale);
         return;
     }
-    m->opset = TM_ORT_OPSET_ATTENTION;
+    needs_opset(m, TM_ORT_OPSET_ATTENTION);
     const int32_t operands[] = {operand(m, 0), operand(m, 1), operand(m, 2),
                                 at_end ? dense_mask(m, queries, keys, keys - queries, q.dtype) : -1};
     const int32_t into = own_value(m);
@@ -414,6 +427,7 @@ static const struct {
     {"conv1d", write_convolution, IMAGES},
     {"conv2d", write_convolution, IMAGES},
     {"gather", write_gather, 0},
+    {"gelu", write_gelu, 0},
     {"layer_norm", write_layer_norm, 0},
     {"leaky_relu", write_leaky_relu, 0},
     {"linear", write_linear, ROUNDS},
@@ -451,14 +465,19 @@ void tm_ort_write_node(tm_maker *m)
     if (op >= 0) ops[op].write(m);
 }
 
-static tm_status node_supported(const tm_host *host, const tm_graph *graph, int32_t node, tm_error *error)
+static tm_status node_supported(const tm_session *session, const tm_graph *graph, int32_t node, tm_error *error)
 {
+    const tm_host *host = session->host;
     const char *name = host->node_op(graph, node);
     const int32_t op = find_op(name);
     if (op < 0) return tm_adapter_fail(error, TM_UNSUPPORTED, "onnxruntime has no op %s", name);
     const tm_shape x = host->value_shape(graph, host->node_operand(graph, node, 0));
     if ((ops[op].flags & ALONG_AXIS) && x.rank == 0) {
         return tm_adapter_fail(error, TM_UNSUPPORTED, "%s: ONNX has no axis of a scalar", name);
+    }
+    if (strcmp(name, "gelu") == 0 && session->ort.minor < TM_ORT_MINOR_GELU) {
+        return tm_adapter_fail(error, TM_UNSUPPORTED, "gelu: ONNX has it since opset %d, ONNX Runtime since 1.%d",
+                               TM_ORT_OPSET_GELU, TM_ORT_MINOR_GELU);
     }
     if (strcmp(name, "prelu") != 0) return TM_OK;
     if (host->value_shape(graph, host->node_operand(graph, node, 1)).rank <= x.rank) return TM_OK;
@@ -473,7 +492,7 @@ tm_status tm_ort_supports(const tm_session *session, const tm_graph *graph, tm_e
         return tm_adapter_fail(error, TM_UNSUPPORTED, "onnxruntime runs no model without operators");
     }
     for (int32_t node = 0; node < host->node_count(graph) && status == TM_OK; node++) {
-        status = node_supported(host, graph, node, error);
+        status = node_supported(session, graph, node, error);
     }
     return status;
 }

@@ -158,7 +158,13 @@ typedef struct tm_maker {
     tm_wire attributes; /* of the next operator */
 } tm_maker;
 
-enum { TM_ORT_OPSET = 18, TM_ORT_OPSET_ATTENTION = 23, TM_ORT_MINOR_ATTENTION = 23 };
+enum {
+    TM_ORT_OPSET = 18,
+    TM_ORT_OPSET_GELU = 20,
+    TM_ORT_MINOR_GELU = 17,
+    TM_ORT_OPSET_ATTENTION = 23,
+    TM_ORT_MINOR_ATTENTION = 23
+};
 
 void tm_with_integer(tm_maker *m, const char *name, int64_t value);
 void tm_with_real(tm_maker *m, const char *name, double value);

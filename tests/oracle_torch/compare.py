@@ -136,7 +136,7 @@ def reference(op, x, said, shape):
         "prelu": lambda: F.prelu(x[0], x[1].reshape(1)),
         "relu": lambda: F.relu(x[0]),
         "selu": lambda: F.selu(x[0]),
-        "gelu": lambda: F.gelu(x[0], approximate=said["approximate"]),
+        "gelu": lambda: F.gelu(x[0], approximate=said.get("approximate", "none")),
         "sigmoid": lambda: torch.sigmoid(x[0]),
         "softplus": lambda: F.softplus(x[0], threshold=1000),
         "scatter_sum": lambda: scatter_rows(x[0], x[1], shape[0], "sum"),
