@@ -7,25 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-static tm_status read_weights(tm_model *model, const char *folder, int threads, tm_error *error)
+static tm_status read_folder(tm_model *model, const char *path, int threads, tm_error *error)
 {
     tm_checkpoint *checkpoint = NULL;
     tm_encoder_weights places = {0};
-    tm_status status = tm_checkpoint_open(folder, &checkpoint, error);
+    tm_status status = tm_checkpoint_open(path, &checkpoint, error);
+    if (status == TM_OK) status = tm_encoder_config_read(tm_checkpoint_folder(checkpoint), &model->config, error);
+    if (status == TM_OK) status = tm_sentence_config_read(tm_checkpoint_folder(checkpoint), &model->sentence, error);
     if (status == TM_OK) status = tm_encoder_weights_find(checkpoint, &model->config, &places, error);
+    if (status == TM_OK) status = tm_tokenizer_open(path, &model->tokenizer, error);
     if (status == TM_OK) status = tm_weights_read(checkpoint, &model->config, &places, threads, &model->weights, error);
     tm_encoder_weights_free(&places);
     tm_checkpoint_close(checkpoint);
-    return status;
-}
-
-static tm_status read_settings(tm_model *model, const char *path, tm_error *error)
-{
-    tm_folder *folder = NULL;
-    tm_status status = tm_folder_open(path, &folder, error);
-    if (status == TM_OK) status = tm_encoder_config_read(folder, &model->config, error);
-    if (status == TM_OK) status = tm_sentence_config_read(folder, &model->sentence, error);
-    tm_folder_close(folder);
     return status;
 }
 
@@ -36,9 +29,7 @@ tm_status tm_model_load(const char *folder, int32_t threads, tm_model **into, tm
     tm_model *model = calloc(1, sizeof *model);
     if (!model) return tm_fail_memory(error, "a model");
     tm_shown_path(folder, model->shown);
-    tm_status status = read_settings(model, folder, error);
-    if (status == TM_OK) status = tm_tokenizer_open(folder, &model->tokenizer, error);
-    if (status == TM_OK) status = read_weights(model, folder, members, error);
+    tm_status status = read_folder(model, folder, members, error);
     if (status == TM_OK)
         status = tm_plans_open(tensormark_backend(), &model->config, &model->weights, members, &model->plans, error);
     if (status != TM_OK) {

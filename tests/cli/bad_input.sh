@@ -50,7 +50,8 @@ refused "encode: --model DIR says which model" encode
 refused "text comes from standard input" encode --model . text
 refused "several rows a line, --format csv takes one" encode --model . --pool none --format csv
 refused "--max-length is a number of tokens" encode --model . --max-length 0
-refused "config.json" encode --model .
+refused "No such file" encode --model nothing
+refused "holds neither model.safetensors nor" encode --model .
 refused "takes no more words" list tensors --model . x
 refused "'run' has no option --model" run --model .
 refused "No such file" list tensors --model nothing
