@@ -18,20 +18,25 @@ bool tm_tokenizer_path(const char *folder, const char *name, char *into, size_t 
     return length > 0 && (size_t)length < capacity && access(into, F_OK) == 0;
 }
 
+static tm_status parse(const char *name, const char *data, size_t length, json_t **into, tm_error *error)
+{
+    json_error_t problem;
+    *into = json_loadb(data, length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &problem);
+    if (*into) return TM_OK;
+    if (json_error_code(&problem) == json_error_out_of_memory) return tm_fail_memory(error, "a tokenizer");
+    return tm_fail(error, TM_INVALID_ARGUMENT, "%.200s: line %d, column %d: %.120s", name, problem.line, problem.column,
+                   problem.text);
+}
+
 tm_status tm_tokenizer_json(const char *path, json_t **into, tm_error *error)
 {
     char *data = NULL;
     size_t length = 0;
     *into = NULL;
     tm_status status = tm_file_read(path, LARGEST_FILE, &data, &length, error);
-    if (status != TM_OK) return status;
-    json_error_t problem;
-    *into = json_loadb(data, length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &problem);
+    if (status == TM_OK) status = parse(path, data, length, into, error);
     free(data);
-    if (*into) return TM_OK;
-    if (json_error_code(&problem) == json_error_out_of_memory) return tm_fail_memory(error, "a tokenizer");
-    return tm_fail(error, TM_INVALID_ARGUMENT, "%.200s: line %d, column %d: %.120s", path, problem.line, problem.column,
-                   problem.text);
+    return status;
 }
 
 static tm_status read_parts(const char *file, json_t *json, tm_tokenizer *into, tm_error *error)
@@ -60,16 +65,19 @@ static tm_status read_parts(const char *file, json_t *json, tm_tokenizer *into, 
     return status;
 }
 
+static tm_status take_json(const char *name, json_t *json, tm_tokenizer *into, tm_error *error)
+{
+    tm_status status = read_parts(name, json, into, error);
+    json_decref(json);
+    if (status == TM_OK) status = tm_added_tokens_finish(&into->added, name, into->normalizer, into->model, error);
+    return status;
+}
+
 static tm_status open_json(const char *file, tm_tokenizer *into, tm_error *error)
 {
     json_t *json = NULL;
-    tm_status status = tm_tokenizer_json(file, &json, error);
-    if (status == TM_OK) status = read_parts(file, json, into, error);
-    json_decref(json);
-    if (status == TM_OK) {
-        status = tm_added_tokens_finish(&into->added, file, into->normalizer, into->model, error);
-    }
-    return status;
+    const tm_status status = tm_tokenizer_json(file, &json, error);
+    return status == TM_OK ? take_json(file, json, into, error) : status;
 }
 
 static tm_status open_folder(const char *folder, tm_tokenizer *into, tm_error *error)
@@ -89,6 +97,16 @@ static tm_status open_folder(const char *folder, tm_tokenizer *into, tm_error *e
     return status;
 }
 
+/* Hands out the tokenizer if all went well, else closes it. */
+static tm_status hand_out(tm_tokenizer *tokenizer, tm_status status, tm_tokenizer **into)
+{
+    if (status == TM_OK)
+        *into = tokenizer;
+    else
+        tm_tokenizer_close(tokenizer);
+    return status;
+}
+
 tm_status tm_tokenizer_open(const char *path, tm_tokenizer **into, tm_error *error)
 {
     struct stat about;
@@ -96,13 +114,22 @@ tm_status tm_tokenizer_open(const char *path, tm_tokenizer **into, tm_error *err
     if (stat(path, &about) != 0) return tm_fail(error, TM_FAILED, "%.300s: not there, or not to be read", path);
     tm_tokenizer *const tokenizer = calloc(1, sizeof *tokenizer);
     if (!tokenizer) return tm_fail_memory(error, "a tokenizer");
-    const tm_status status =
-        S_ISDIR(about.st_mode) ? open_folder(path, tokenizer, error) : open_json(path, tokenizer, error);
-    if (status == TM_OK)
-        *into = tokenizer;
-    else
-        tm_tokenizer_close(tokenizer);
-    return status;
+    const bool folder = S_ISDIR(about.st_mode);
+    return hand_out(tokenizer, folder ? open_folder(path, tokenizer, error) : open_json(path, tokenizer, error), into);
+}
+
+tm_status tm_tokenizer_read(const char *name, const char *json, size_t length, tm_tokenizer **into, tm_error *error)
+{
+    json_t *value = NULL;
+    *into = NULL;
+    const tm_status status = parse(name, json, length, &value, error);
+    if (status != TM_OK) return status;
+    tm_tokenizer *const tokenizer = calloc(1, sizeof *tokenizer);
+    if (!tokenizer) {
+        json_decref(value);
+        return tm_fail_memory(error, "a tokenizer");
+    }
+    return hand_out(tokenizer, take_json(name, value, tokenizer, error), into);
 }
 
 void tm_tokenizer_close(tm_tokenizer *tokenizer)

@@ -33,6 +33,9 @@ typedef struct tm_encode_options {
  * (RoBERTa, GPT-2), each with a tokenizer_config.json or without. TM_FAILED: it cannot be read; TM_UNSUPPORTED: a part
  * of it is not known here; TM_INVALID_ARGUMENT: it is not what such a file may be; TM_OUT_OF_MEMORY. */
 tm_status tm_tokenizer_open(const char *path, tm_tokenizer **into, tm_error *error);
+
+/* The same from the bytes of a tokenizer.json; `name` is what errors call it. */
+tm_status tm_tokenizer_read(const char *name, const char *json, size_t length, tm_tokenizer **into, tm_error *error);
 void tm_tokenizer_close(tm_tokenizer *tokenizer); /* NULL is fine */
 
 /* Encodes one text, or two where `second` is not NULL. Bytes that are no UTF-8 count as U+FFFD. TM_INVALID_ARGUMENT: a

@@ -170,21 +170,34 @@ static tm_status encode_text(const tm_tokenizer *tokenizer, tm_tokens_scratch *s
     return status == TM_OK ? cut_pieces(tokenizer, scratch, text, enough, ids, error) : status;
 }
 
-static bool put(tm_tokens_scratch *scratch, uint32_t id, uint32_t type_id, bool attention, bool special)
+/* Appends `count` tokens, alike but for their ids; `ids` of NULL: they are all `id`. */
+static bool put(tm_tokens_scratch *scratch, const uint32_t *ids, uint32_t id, size_t count, uint32_t type_id,
+                bool attention, bool special)
 {
-    const char seen = attention, put_in = special;
-    tm_text_add_bytes(&scratch->attention, &seen, 1);
-    tm_text_add_bytes(&scratch->special, &put_in, 1);
-    return tm_ids_add(&scratch->ids, id) && tm_ids_add(&scratch->type_ids, type_id);
+    if (!tm_ids_reserve(&scratch->ids, count) || !tm_ids_reserve(&scratch->type_ids, count) ||
+        !tm_text_reserve(&scratch->attention, count) || !tm_text_reserve(&scratch->special, count)) {
+        return false;
+    }
+    uint32_t *const to = scratch->ids.data + scratch->ids.count;
+    uint32_t *const types = scratch->type_ids.data + scratch->type_ids.count;
+    for (size_t i = 0; i < count; i++) {
+        to[i] = ids ? ids[i] : id;
+        types[i] = type_id;
+    }
+    memset(scratch->attention.data + scratch->attention.length, attention, count);
+    memset(scratch->special.data + scratch->special.length, special, count);
+    scratch->ids.count += count;
+    scratch->type_ids.count += count;
+    scratch->attention.length += count;
+    scratch->special.length += count;
+    return true;
 }
 
 /* The `count` ids of a text that remain. */
 static bool put_text(tm_tokens_scratch *scratch, const tm_ids *ids, size_t count, bool from_left, uint32_t type_id)
 {
     const size_t begin = from_left ? ids->count - count : 0;
-    bool good = true;
-    for (size_t i = 0; i < count && good; i++) good = put(scratch, ids->data[begin + i], type_id, true, false);
-    return good;
+    return count == 0 || put(scratch, ids->data + begin, 0, count, type_id, true, false);
 }
 
 /* Puts the tokens in their order. */
@@ -203,18 +216,17 @@ static bool put_all(const tm_tokenizer *tokenizer, tm_tokens_scratch *scratch, c
         if (pieces[i].kind != TM_FRAME_TOKEN)
             good = put_text(scratch, &scratch->texts[which], counts[which], from_left, type_id);
         else if (!bare)
-            good = put(scratch, pieces[i].id, type_id, true, true);
+            good = put(scratch, NULL, pieces[i].id, 1, type_id, true, true);
     }
     return good;
 }
 
-/* Padding on the left moves what is there, so it is put first and the rest behind it. */
+/* Padding is put behind what is there; on the left, all of it then changes places. */
 static bool pad(const tm_padding *padding, tm_tokens_scratch *scratch)
 {
     const size_t count = scratch->ids.count, length = tm_padded_length(padding, count), more = length - count;
-    bool good = true;
-    for (size_t i = 0; i < more && good; i++) good = put(scratch, padding->id, padding->type_id, false, true);
-    if (!good || !padding->on_left || more == 0) return good;
+    if (!put(scratch, NULL, padding->id, more, padding->type_id, false, true)) return false;
+    if (!padding->on_left || more == 0) return true;
     for (size_t i = length; i-- > 0;) {
         const bool padded = i < more;
         scratch->ids.data[i] = padded ? padding->id : scratch->ids.data[i - more];
