@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { none, causal, causal_end };
+enum { none, causal, causal_end, lengths };
 enum { rows_pitch = 64 }; /* older versions want the rows of a mask rounded up to this */
 
 void tm_ggml_fill_mask(const tm_session *session, const tm_graph *graph, const tm_ggml_form *form, uint16_t *mask)
@@ -27,6 +27,10 @@ void tm_ggml_call_sdpa(tm_ggml_call *call)
     tm_ggml_form q = tm_ggml_operand_form(call, 0);
     const tm_ggml_form k = tm_ggml_operand_form(call, 1), v = tm_ggml_operand_form(call, 2);
     const float scale = (float)host->node_real(call->graph, 0, "scale");
+    if (host->node_integer(call->graph, 0, "mask") == lengths) {
+        tm_ggml_refuse(call, "sdpa: ggml_flash_attn_ext takes a mask and no lengths of keys");
+        return;
+    }
     q.held = TM_F32;
     if (k.held == TM_F16) call->declared.accumulator = TM_F16; /* it adds up values of this type in it */
     tensor mask = NULL;

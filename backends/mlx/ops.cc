@@ -196,6 +196,22 @@ mx::array as_rank_4(const mx::array &x)
     return mx::expand_dims(x, axes);
 }
 
+/* mask = mx.arange(keys) < lengths[:, None, None, None] */
+operation attend_to_lengths(const node_reader &node, float scale)
+{
+    const tm_shape k = node.shape(1), result = node.result();
+    if (k.rank > 4)
+        throw failure(TM_UNSUPPORTED, "sdpa: MLX's batch has one axis, which more become; lengths have not");
+    const int keys = static_cast<int>(k.dim[k.rank - 2]);
+    const mx::Shape column = k.rank == 4 ? mx::Shape{-1, 1, 1, 1} : mx::Shape{1, -1, 1, 1};
+    return [scale, keys, column, shape = shape_of(result)](const arrays &x) {
+        const mx::array mask = mx::less(mx::arange(keys, x[3].dtype()), mx::reshape(x[3], column));
+        const mx::array y =
+            mx::fast::scaled_dot_product_attention(as_rank_4(x[0]), as_rank_4(x[1]), as_rank_4(x[2]), scale, "", mask);
+        return shape.size() == 4 ? y : mx::reshape(y, shape);
+    };
+}
+
 operation plan_sdpa(const node_reader &node)
 {
     const tm_shape q = node.shape(0), k = node.shape(1), result = node.result();
@@ -211,6 +227,7 @@ operation plan_sdpa(const node_reader &node)
         node.kept->push_back(*mask);
     }
     const float scale = static_cast<float>(node.real("scale"));
+    if (kind == 3) return attend_to_lengths(node, scale);
     return [mode, mask, scale, shape = shape_of(result)](const arrays &x) {
         const mx::array y = mx::fast::scaled_dot_product_attention(as_rank_4(x[0]), as_rank_4(x[1]), as_rank_4(x[2]),
                                                                    scale, mode, mask);

@@ -339,7 +339,7 @@ static void write_concat(tm_maker *m)
     tm_operator(m, "Concat", parts, count, &into, 1);
 }
 
-enum { MASK_NONE, MASK_CAUSAL, MASK_CAUSAL_END };
+enum { MASK_NONE, MASK_CAUSAL, MASK_CAUSAL_END, MASK_LENGTHS };
 
 /* 0 where the query sees the key, -inf elsewhere. */
 static int32_t dense_mask(tm_maker *m, int64_t queries, int64_t keys, int64_t shift, tm_dtype dtype)
@@ -474,6 +474,10 @@ static tm_status node_supported(const tm_session *session, const tm_graph *graph
     const tm_shape x = host->value_shape(graph, host->node_operand(graph, node, 0));
     if ((ops[op].flags & ALONG_AXIS) && x.rank == 0) {
         return tm_adapter_fail(error, TM_UNSUPPORTED, "%s: ONNX has no axis of a scalar", name);
+    }
+    if (strcmp(name, "sdpa") == 0 && host->node_integer(graph, node, "mask") == MASK_LENGTHS) {
+        return tm_adapter_fail(error, TM_UNSUPPORTED,
+                               "sdpa: lengths of keys are no input of the operators written here");
     }
     if (strcmp(name, "gelu") == 0 && session->ort.minor < TM_ORT_MINOR_GELU) {
         return tm_adapter_fail(error, TM_UNSUPPORTED, "gelu: ONNX has it since opset %d, ONNX Runtime since 1.%d",

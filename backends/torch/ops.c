@@ -185,14 +185,38 @@ static int32_t end_mask(tm_maker *m, int64_t queries, int64_t keys, tm_dtype dty
     return m->status == TM_OK ? where : 0;
 }
 
+/* torch.arange(keys) < lengths.view(-1, 1, ...): true where a key is seen. The numbers are made once. */
+static int32_t length_mask(tm_maker *m, int32_t rank, int64_t keys)
+{
+    const tm_shape numbers = {.dtype = TM_I64, .rank = 1, .dim = {keys}};
+    int64_t *number = calloc((size_t)keys + 1, sizeof *number), ones[TM_MAX_RANK] = {-1};
+    int32_t where = 0;
+    if (!number) {
+        tm_make_failed(m);
+        return 0;
+    }
+    for (int64_t i = 0; i < keys; i++) number[i] = i;
+    for (int32_t i = 1; i < rank; i++) ones[i] = 1;
+    if (m->status == TM_OK) m->status = tm_torch_program_tensor(m->program, &numbers, number, &where, m->error);
+    free(number);
+    const int32_t lengths = tm_reshaped(m, tm_operand(m, 3), ones, rank), mask = tm_make_register(m, TM_TORCH_OF_RUN);
+    tm_torch_step *step = tm_call(m, "aten::lt", "Tensor", 1);
+    tm_step_tensor(step, where);
+    tm_step_tensor(step, lengths);
+    step->result = mask;
+    return m->status == TM_OK ? mask : 0;
+}
+
 static void plan_sdpa(tm_maker *m)
 {
-    enum { none, causal, causal_end };
+    enum { none, causal, causal_end, lengths };
     const tm_shape q = tm_operand_shape(m, 0), k = tm_operand_shape(m, 1);
     const int64_t queries = q.dim[q.rank - 2], keys = k.dim[k.rank - 2], mask = tm_integer(m, "mask");
     const double scale = m->host->node_real(m->graph, m->node, "scale");
     const bool usual_scale = scale == 1 / sqrt((double)q.dim[q.rank - 1]);
-    const int32_t bias = mask == causal_end && queries != keys ? end_mask(m, queries, keys, q.dtype) : -1;
+    const int32_t bias = mask == lengths                         ? length_mask(m, q.rank, keys)
+                         : mask == causal_end && queries != keys ? end_mask(m, queries, keys, q.dtype)
+                                                                 : -1;
     tm_torch_step *step = tm_call(m, "aten::scaled_dot_product_attention", "", 1);
     for (int32_t i = 0; i < 3; i++) tm_step_tensor(step, tm_operand(m, i));
     if (bias >= 0)

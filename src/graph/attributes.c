@@ -25,7 +25,10 @@ static const attribute_row table[TM_ATTRIBUTE_COUNT] = {
 
 /* The words of each CHOICE by their numbers, ended by NULL. */
 static const char *const choices[TM_ATTRIBUTE_COUNT][MOST_CHOICES + 1] = {
-    [TM_ATTRIBUTE_mask] = {[TM_MASK_NONE] = "none", [TM_MASK_CAUSAL] = "causal", [TM_MASK_CAUSAL_END] = "causal_end"},
+    [TM_ATTRIBUTE_mask] = {[TM_MASK_NONE] = "none",
+                           [TM_MASK_CAUSAL] = "causal",
+                           [TM_MASK_CAUSAL_END] = "causal_end",
+                           [TM_MASK_LENGTHS] = "lengths"},
     [TM_ATTRIBUTE_approximate] = {[TM_APPROXIMATE_NONE] = "none", [TM_APPROXIMATE_TANH] = "tanh"},
 };
 

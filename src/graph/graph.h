@@ -29,8 +29,9 @@ typedef enum tm_attribute {
 } tm_attribute;
 
 /* Which keys a query may see. The lower triangle of CAUSAL is aligned top-left (query i sees keys 0..i), that of
- * CAUSAL_END bottom-right (the last query sees every key). */
-typedef enum tm_mask { TM_MASK_NONE = 0, TM_MASK_CAUSAL = 1, TM_MASK_CAUSAL_END = 2 } tm_mask;
+ * CAUSAL_END bottom-right (the last query sees every key). Of LENGTHS an operand tells how many keys every query of a
+ * batch entry sees. */
+typedef enum tm_mask { TM_MASK_NONE = 0, TM_MASK_CAUSAL = 1, TM_MASK_CAUSAL_END = 2, TM_MASK_LENGTHS = 3 } tm_mask;
 
 /* Which curve gelu is: x times the normal distribution function, or the tanh that stands in for it. */
 typedef enum tm_approximate { TM_APPROXIMATE_NONE = 0, TM_APPROXIMATE_TANH = 1 } tm_approximate;
@@ -74,7 +75,8 @@ typedef struct tm_work {
 const char *tm_op_name(tm_op op);
 bool tm_op_parse(const char *name, tm_op *into);
 bool tm_op_has(tm_op op, tm_attribute attribute);
-const char *tm_op_data(tm_op op); /* the letters of ops.def's data column */
+const char *tm_op_data(tm_op op);                     /* the letters of ops.def's data column */
+bool tm_op_takes_integers(tm_op op, int32_t operand); /* i64, not real */
 
 /* The op's defaults; REQUIRED ones are set to INT64_MIN and must be overwritten before use. */
 tm_attributes tm_op_defaults(tm_op op);
@@ -127,7 +129,11 @@ tm_matmul_view tm_view_matmul(const tm_shape *a, const tm_shape *b);
 int64_t tm_matmul_batch_a(const tm_shape *a, const tm_shape *b, int64_t batch); /* matrix index within a */
 int64_t tm_matmul_batch_b(const tm_shape *a, const tm_shape *b, int64_t batch);
 
-/* Number of keys that query `i` of `queries` sees, of `keys`. They are always the first ones. */
+/* A length of data as a number of keys: below 0 none, beyond the keys all. */
+int64_t tm_key_length(int64_t length, int64_t keys);
+
+/* Number of keys that query `i` of `queries` sees, of `keys`. They are always the first ones. Of LENGTHS: those that it
+ * may see. */
 int64_t tm_visible_keys(tm_mask mask, int64_t i, int64_t queries, int64_t keys);
 
 /* Compact binary form, versioned, the same on every little-endian machine. Reading checks everything again, so a

@@ -87,6 +87,13 @@ const char *tm_op_data(tm_op op)
     return rows[op].data;
 }
 
+bool tm_op_takes_integers(tm_op op, int32_t operand)
+{
+    const char *const letters = rows[op].data;
+    if (operand < 0 || (size_t)operand >= strlen(letters)) return false;
+    return letters[operand] == 'i' || letters[operand] == 'l';
+}
+
 tm_attributes tm_op_defaults(tm_op op)
 {
     return defaults[op];

@@ -39,13 +39,12 @@ tm_status tm_shape_check(const tm_shape *shape, const char *what, tm_error *erro
 
 static tm_status check_operands(const tm_shape_call *call)
 {
-    const char *const letters = tm_op_data(call->op);
     const char *const op = tm_op_name(call->op);
     for (int32_t i = 0; i < call->operands; i++) {
         const tm_shape *const shape = &call->operand[i];
         const tm_status status = tm_shape_check(shape, op, call->error);
         if (status != TM_OK) return status;
-        if (letters[i] == 'i') {
+        if (tm_op_takes_integers(call->op, i)) {
             if (shape->dtype == TM_I64) continue;
             return tm_shape_fail(call, "operand %d must be i64, not %s", i + 1, tm_dtype_name(shape->dtype));
         }

@@ -111,6 +111,21 @@ static tm_status check_visible(const tm_shape_call *call, int64_t queries, int64
     return TM_OK;
 }
 
+/* One length per entry of the first axis, which the heads of an entry share. */
+static tm_status check_lengths(const tm_shape_call *call)
+{
+    const tm_shape *const q = &call->operand[0];
+    const bool wanted = call->attributes->mask == TM_MASK_LENGTHS;
+    if (wanted != (call->operands == 4)) {
+        return tm_shape_fail(call, wanted ? "mask lengths needs a fourth operand" : "only mask lengths has a fourth");
+    }
+    if (!wanted) return TM_OK;
+    if (q->rank < 3) return tm_shape_fail(call, "mask lengths needs a batch, rank %d given", (int)q->rank);
+    if (call->operand[3].rank == 1 && call->operand[3].dim[0] == q->dim[0]) return TM_OK;
+    return tm_shape_fail(call, "lengths of shape %s for a batch of %lld", tm_sizes_text(&call->operand[3]).text,
+                         (long long)q->dim[0]);
+}
+
 tm_status tm_shape_rule_attention(const tm_shape_call *call)
 {
     const tm_shape *const q = &call->operand[0];
@@ -137,5 +152,6 @@ tm_status tm_shape_rule_attention(const tm_shape_call *call)
     }
     *call->result = *q;
     call->result->dim[q->rank - 1] = from_right(v, 0);
-    return check_visible(call, from_right(q, 1), from_right(k, 1));
+    const tm_status status = check_lengths(call);
+    return status == TM_OK ? check_visible(call, from_right(q, 1), from_right(k, 1)) : status;
 }

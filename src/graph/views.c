@@ -78,6 +78,11 @@ int64_t tm_matmul_batch_b(const tm_shape *a, const tm_shape *b, int64_t batch)
     return matrix_of(b, a, batch);
 }
 
+int64_t tm_key_length(int64_t length, int64_t keys)
+{
+    return length < 0 ? 0 : length < keys ? length : keys;
+}
+
 int64_t tm_visible_keys(tm_mask mask, int64_t i, int64_t queries, int64_t keys)
 {
     int64_t visible = keys;

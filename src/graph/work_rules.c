@@ -71,7 +71,8 @@ void tm_work_rule_convolution(const tm_work_call *call, tm_node_work *into)
     if (weight->rank == 4 && weight->dim[1] == 3 && weight->dim[2] == 3) into->floor_flop = into->flop / 5.06;
 }
 
-/* Only the pairs that the mask lets through, and only the keys and values that some query sees. Per pair: the two
+/* Lengths are uniform over 1 to all keys, so half of them and a half are seen on average, and one at least.
+ * Only the pairs that the mask lets through, and only the keys and values that some query sees. Per pair: the two
  * products, an exponential and an addition. */
 void tm_work_rule_attention(const tm_work_call *call, tm_node_work *into)
 {
@@ -93,10 +94,20 @@ void tm_work_rule_attention(const tm_work_call *call, tm_node_work *into)
     } else if (call->attributes->mask == TM_MASK_CAUSAL_END) {
         pairs = queries * (keys - queries) + queries * (queries + 1) / 2;
     }
+    double least = 1; /* share of it that no data can save */
+    if (call->attributes->mask == TM_MASK_LENGTHS && keys > 0) {
+        seen = (keys + 1) / 2;
+        pairs = queries * seen;
+        least = 1 / seen;
+    }
     read_all(call, into);
     const double share = keys > 0 ? seen / keys : 0;
-    for (int32_t i = 1; i < 3; i++) into->read[i] = into->floor_read[i] = size_of(call->operand[i]) * share;
-    into->flop = into->floor_flop = batch * pairs * pair_flop;
+    for (int32_t i = 1; i < 3; i++) {
+        into->read[i] = size_of(call->operand[i]) * share;
+        into->floor_read[i] = into->read[i] * least;
+    }
+    into->flop = batch * pairs * pair_flop;
+    into->floor_flop = into->flop * least;
 }
 
 void tm_work_rule_gather(const tm_work_call *call, tm_node_work *into)

@@ -65,8 +65,8 @@ static int32_t independent(const tm_graph *graph, const tm_node *node)
     case TM_OP_matmul:
         if (tm_node_is_product(graph, node)) return x->rank - 1;
         return x->rank == y->rank && same_lead(x, y, x->rank - 2) ? x->rank - 2 : 0;
-    case TM_OP_split_heads:
-    case TM_OP_sdpa: return x->rank - 2;
+    case TM_OP_split_heads: return x->rank - 2;
+    case TM_OP_sdpa: return node->attributes.mask == TM_MASK_LENGTHS ? 0 : x->rank - 2;
     case TM_OP_merge_heads: return x->rank - 3;
     case TM_OP_conv1d:
     case TM_OP_conv2d: return 1;

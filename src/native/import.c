@@ -29,13 +29,12 @@ static bool same_shape(const tm_shape *a, const tm_shape *b)
     return true;
 }
 
-/* Indices are i64, everything else is real; kernels know nothing else. */
+/* Indices and lengths are i64, everything else is real; kernels know nothing else. */
 static tm_status check_dtypes(const tm_graph *graph, const tm_node *node, tm_error *error)
 {
-    const char *letters = tm_op_data(node->op);
     for (int32_t i = 0; i < node->operands; i++) {
         const tm_dtype dtype = graph->shape[node->operand[i]].dtype;
-        const bool fits = letters[i] == 'i' ? dtype == TM_I64 : tm_dtype_is_real(dtype);
+        const bool fits = tm_op_takes_integers(node->op, i) ? dtype == TM_I64 : tm_dtype_is_real(dtype);
         if (!fits) {
             return tm_fail(error, TM_UNSUPPORTED, "native: %s with operand %d of dtype %s", tm_op_name(node->op),
                            (int)i + 1, tm_dtype_name(dtype));

@@ -130,15 +130,13 @@ static tm_status parse_tail(id_parts *parts, id_meaning *meaning, bool *named, t
 static tm_status build_graph(const id_meaning *meaning, const tm_id_shapes *operands, tm_graph **into, tm_error *error)
 {
     int32_t values[TM_MAX_OPERANDS];
-    const char *const letters = tm_op_data(meaning->op);
     tm_graph *const graph = tm_graph_new();
     if (!graph) return tm_fail_memory(error, "a graph");
     bool good = true;
     for (int32_t i = 0; good && i < operands->count; i++) {
         tm_shape shape = operands->shape[i];
         /* Operands beyond the op's own have no letter; the builder then refuses their number. */
-        const bool index = memchr(letters, 'i', strlen(letters)) && (size_t)i < strlen(letters) && letters[i] == 'i';
-        shape.dtype = index ? TM_I64 : meaning->dtype;
+        shape.dtype = tm_op_takes_integers(meaning->op, i) ? TM_I64 : meaning->dtype;
         values[i] = tm_graph_input(graph, shape, error);
         good = values[i] >= 0;
     }

@@ -17,7 +17,8 @@ enum { CHUNK_GROUPS = 32, CHUNK = CHUNK_GROUPS * TM_PHILOX_GROUP, GRAIN = 16 * C
 
 typedef struct input_source {
     uint64_t key, stream;
-    int64_t rows; /* of indices */
+    int64_t rows;  /* of indices; the largest length */
+    int64_t first; /* of the numbers that an index or length may be */
     tm_dtype dtype;
     char letter; /* of ops.def's data column */
     float factor;
@@ -56,6 +57,17 @@ static float weight_factor(const tm_graph *graph, const tm_node *node)
     return fan_in > 0 ? 1.0f / sqrtf((float)fan_in) : 1.0f;
 }
 
+/* Indices of rows count from 0, lengths of keys from 1. */
+static void set_range(const tm_graph *graph, const tm_node *node, input_source *into)
+{
+    const tm_shape *const table = &graph->shape[node->operand[0]];
+    into->rows = tm_op_has(node->op, TM_ATTRIBUTE_rows) ? node->attributes.rows : table->dim[0];
+    if (into->letter != 'l') return;
+    const tm_shape *const keys = &graph->shape[node->operand[1]];
+    into->rows = keys->dim[keys->rank - 2];
+    into->first = 1;
+}
+
 /* The first node that uses the input decides what fills it; without one, reals are normal and indices 0. Weights and
  * biases of a layer's products are scaled. */
 static void find_rule(const tm_graph *graph, int32_t input, bool layer, input_source *into)
@@ -68,8 +80,7 @@ static void find_rule(const tm_graph *graph, int32_t input, bool layer, input_so
         for (int32_t o = 0; o < node->operands; o++) {
             if (node->operand[o] != input) continue;
             into->letter = tm_op_data(node->op)[o];
-            into->rows =
-                tm_op_has(node->op, TM_ATTRIBUTE_rows) ? node->attributes.rows : graph->shape[node->operand[0]].dim[0];
+            set_range(graph, node, into);
             if (layer && node->op == TM_OP_linear && o > 0) into->factor = weight_factor(graph, node);
             return;
         }
@@ -130,7 +141,7 @@ static void fill_indices(const input_source *source, int64_t first, int64_t coun
         tm_philox_groups(source->key, source->stream, (uint64_t)(first / per_group), groups, words);
         for (int64_t i = 0; i < piece; i++) {
             const uint32_t *const pair = words + 2 * (skip + i);
-            const int64_t row = tm_row_index(pair[0], pair[1], source->rows);
+            const int64_t row = source->first + tm_row_index(pair[0], pair[1], source->rows);
             memcpy(into + (size_t)i * size, &row, size); /* i32 takes the low half: little-endian */
         }
         into += (size_t)piece * size;
@@ -141,7 +152,7 @@ static void fill_indices(const input_source *source, int64_t first, int64_t coun
 
 static void fill(const input_source *source, int64_t first, int64_t count, void *into)
 {
-    if (source->letter == 'i') {
+    if (source->letter == 'i' || source->letter == 'l') {
         fill_indices(source, first, count, into);
     } else {
         fill_reals(source, first, count, into);

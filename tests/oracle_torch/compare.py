@@ -31,7 +31,7 @@ scatter_sum/7x5,11/rows=7 scatter_sum/3x33,1000 scatter_sum/64x16,10 scatter_max
 scatter_max/64x16,10 scatter/64x16,10 scatter/7x5,30
 sdpa/2x3x5x7,2x3x5x7,2x3x5x7 sdpa/2x3x5x7,2x3x9x7,2x3x9x11 sdpa/1x2x9x33,1x2x4x33,1x2x4x33
 sdpa/2x2x6x8,2x2x6x8,2x2x6x8/mask=none sdpa/2x2x4x8,2x2x6x8,2x2x6x8/mask=causal_end
-sdpa/1x1x4x8,1x1x6x8,1x1x6x8/mask=none,scale=0.3
+sdpa/1x1x4x8,1x1x6x8,1x1x6x8/mask=none,scale=0.3 sdpa/5x2x4x8,5x2x6x8,5x2x6x8,5/mask=lengths
 softmax/5x7/axis=-1 softmax/5x7x3/axis=0 softmax/5x7x3/axis=1 softmax/2x100001/axis=-1 softmax/9x1/axis=-1
 sort/5x7x3/axis=0 sort/5x7x3/axis=1 sort/5x7x3/axis=2 sort/1001/axis=0
 sum/5x7x3/axis=0 sum/5x7x3/axis=1 sum/5x7x3/axis=-1 sum/3x300001/axis=1 sum/2000x3/axis=0
@@ -53,12 +53,15 @@ def attributes(case):
     return found
 
 
-def attention(q, k, v, said):
+def attention(q, k, v, said, lengths=None):
     queries, keys = q.shape[-2], k.shape[-2]
     scale = float(said["scale"]) if "scale" in said else q.shape[-1] ** -0.5
     scores = (q @ k.transpose(-1, -2)) * scale
     mask = said.get("mask", "causal")
-    if mask != "none":
+    if mask == "lengths":
+        seen = torch.arange(keys) < lengths.view(-1, *[1] * (q.dim() - 1))
+        scores = scores.masked_fill(~seen, -torch.inf)
+    elif mask != "none":
         shift = keys - queries if mask == "causal_end" else 0
         seen = torch.ones(queries, keys, dtype=torch.bool).tril(shift)
         scores = scores.masked_fill(~seen, -torch.inf)
@@ -141,7 +144,7 @@ def reference(op, x, said, shape):
         "softplus": lambda: F.softplus(x[0], threshold=1000),
         "scatter_sum": lambda: scatter_rows(x[0], x[1], shape[0], "sum"),
         "scatter_max": lambda: scatter_rows(x[0], x[1], shape[0], "max"),
-        "sdpa": lambda: attention(*(x if len(x) == 3 else 3 * x), said),
+        "sdpa": lambda: attention(*(3 * x if len(x) == 1 else x[:3]), said, *x[3:]),
         "mhsa": lambda: layer(op, x, said),
         "encoder_layer": lambda: layer(op, x, said),
         "decoder_layer": lambda: layer(op, x, said),

@@ -130,7 +130,9 @@ static inline void honest_sdpa(const honest *h)
     const int64_t keys = h->shape[1].dim[rank - 2], width = h->shape[2].dim[rank - 1];
     for (int64_t row = 0; row < h->f->elements / width; row++) {
         const int64_t group = row / queries;
-        const int64_t seen = tm_visible_keys((tm_mask)h->attributes->mask, row % queries, queries, keys);
+        const int64_t entry = group / (h->f->elements / width / queries / h->shape[0].dim[0]);
+        const int64_t all = h->attributes->mask == TM_MASK_LENGTHS ? tm_key_length(h->index[entry], keys) : keys;
+        const int64_t seen = tm_visible_keys((tm_mask)h->attributes->mask, row % queries, queries, all);
         float score[256], max = -INFINITY, sum = 0;
         for (int64_t j = 0; j < seen; j++) {
             float dot = 0;
@@ -273,8 +275,8 @@ static inline float *honest_output(const fixture *f, narrow input, narrow store)
     const tm_graph *graph = f->one.graph;
     honest h = {.f = f, .attributes = &graph->node[0].attributes, .shape = graph->shape, .store = store};
     h.out = malloc(((size_t)f->elements + 1) * sizeof *h.out);
-    float **real[] = {&h.x, &h.y, &h.z};
-    for (int32_t i = 0; i < graph->inputs && i < 3; i++) {
+    float *spare = NULL, **real[] = {&h.x, &h.y, &h.z, &spare};
+    for (int32_t i = 0; i < graph->inputs && i < 4; i++) {
         if (graph->shape[i].dtype == TM_I64) {
             h.index = f->input[i];
             continue;
@@ -284,7 +286,7 @@ static inline float *honest_output(const fixture *f, narrow input, narrow store)
         for (int64_t j = 0; j < count; j++) (*real[i])[j] = input((*real[i])[j]);
     }
     honest_run(&h, graph->node[0].op);
-    for (int i = 0; i < 3; i++) free(*real[i]);
+    for (int i = 0; i < 4; i++) free(*real[i]);
     return h.out;
 }
 

@@ -101,6 +101,10 @@ static const native_case native_cases[] = {
     {"sdpa", "2x3x5x16 2x3x7x16 2x3x7x16", "mask=none"},
     {"sdpa", "1x2x9x33 1x2x9x33 1x2x9x33", "scale=0.5"},
     {"sdpa", "2x8x16x64 2x8x64x64 2x8x64x64", ""},
+    {"sdpa", "5x3x5x16 5x3x7x16 5x3x7x9 5", "mask=lengths"},
+    {"sdpa", "7x33x16 7x65x16 7x65x16 7", "mask=lengths,scale=0.5"},
+    {"sdpa", "9x2x64x64 9x2x130x64 9x2x130x64 9", "mask=lengths"},
+    {"sdpa", "0x2x5x8 0x2x5x8 0x2x5x8 0", "mask=lengths"},
     {"merge_heads", "1x1x1", ""},
     {"merge_heads", "3x5x7x11", ""},
     {"merge_heads", "2x3x0x5", ""},
@@ -181,7 +185,7 @@ static inline tm_graph *case_graph(const native_case *one, tm_dtype dtype)
     tm_graph *graph = tm_graph_new();
     int32_t operands[TM_MAX_OPERANDS], count = 0;
     for (const char *text = one->shapes; *text != '\0'; text += *text == ' ') {
-        tm_shape shape = {.dtype = tm_op_data(op)[count] == 'i' ? TM_I64 : dtype};
+        tm_shape shape = {.dtype = tm_op_takes_integers(op, count) ? TM_I64 : dtype};
         text = case_shape(text, &shape);
         operands[count++] = tm_graph_input(graph, shape, &error);
     }
@@ -218,6 +222,13 @@ static inline void case_put(tm_dtype dtype, void *data, int64_t i, float value)
     if (dtype == TM_F16) ((uint16_t *)data)[i] = tm_f16_from_f32(value);
 }
 
+/* Any number of keys, none and all of them often, and now and then one that is none. */
+static inline int64_t case_length(uint64_t bits, int64_t keys)
+{
+    const int64_t odd[] = {0, keys, 1, -3, keys + 5};
+    return bits % 3 == 0 ? odd[bits / 3 % 5] : (int64_t)((bits >> 20) % (uint64_t)(keys + 1));
+}
+
 /* The data of input `input`, as ops.def's letters say; the caller frees it. */
 static inline void *case_data(const tm_graph *graph, int32_t input, uint64_t seed, bool special)
 {
@@ -234,6 +245,7 @@ static inline void *case_data(const tm_graph *graph, int32_t input, uint64_t see
         const uint64_t bits = case_random(&state);
         switch (letter) {
         case 'i': ((int64_t *)data)[i] = (int64_t)((bits >> 20) % (uint64_t)rows); break;
+        case 'l': ((int64_t *)data)[i] = case_length(bits, graph->shape[1].dim[graph->shape[1].rank - 2]); break;
         case 'p': case_put(shape->dtype, data, i, 0.001f + 0.99f * (float)((double)(bits >> 11) * 0x1p-53)); break;
         case 't': case_put(shape->dtype, data, i, (float)((bits >> 30) & 1)); break;
         default: case_put(shape->dtype, data, i, case_normal(&state, special)); break;

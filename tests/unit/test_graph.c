@@ -222,7 +222,7 @@ static void test_attributes_as_text(void **state)
     expect_attributes(TM_OP_softmax, "axis=", "softmax: axis must be a whole number, not ''");
     expect_attributes(TM_OP_softmax, "axis", "softmax: attribute 'axis' is not of the form name=value");
     expect_attributes(TM_OP_softmax, "axis=1,", "softmax: attributes end with a comma");
-    expect_attributes(TM_OP_sdpa, "mask=upper", "sdpa: mask must be none, causal or causal_end, not 'upper'");
+    expect_attributes(TM_OP_sdpa, "mask=upper", "sdpa: mask must be none, causal, causal_end or lengths, not 'upper'");
     expect_attributes(TM_OP_leaky_relu, "slope=nan", "leaky_relu: slope must be a number, not 'nan'");
     expect_attributes(TM_OP_layer_norm, "eps=-1", "layer_norm: eps must be finite and not negative");
     expect_attributes(TM_OP_scatter, "rows=-4", "scatter: rows must not be negative");

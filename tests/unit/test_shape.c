@@ -54,6 +54,7 @@ static const rule_case fitting[] = {
     {"relu/1x1x1x1x1x1x1x2", "1x1x1x1x1x1x1x2"},
     {"gelu/2x3", "2x3"},
     {"gelu/scalar/approximate=tanh", "scalar"},
+    {"sdpa/2x3x5x8,2x3x9x8,2x3x9x7,2/mask=lengths", "2x3x5x7"},
     {"selu/2", "2"},
     {"sigmoid/2", "2"},
     {"softplus/2", "2"},
@@ -75,6 +76,10 @@ static const rule_case fitting[] = {
 };
 
 static const rule_case unfitting[] = {
+    {"sdpa/2x5x8,2x9x8,2x9x7/mask=lengths", "sdpa: mask lengths needs a fourth operand"},
+    {"sdpa/2x5x8,2x9x8,2x9x7,2/mask=none", "sdpa: only mask lengths has a fourth"},
+    {"sdpa/5x8,9x8,9x7,5/mask=lengths", "sdpa: mask lengths needs a batch, rank 2 given"},
+    {"sdpa/2x5x8,2x9x8,2x9x7,5/mask=lengths", "sdpa: lengths of shape 5 for a batch of 2"},
     {"add/2x3,3", "add: shapes 2x3 and 3 differ"},
     {"add/2x3,2x4", "add: shapes 2x3 and 2x4 differ"},
     {"merge_heads/2x3", "merge_heads: rank 2 given, it must be at least 3"},

@@ -24,6 +24,7 @@ static const char *const cases[] = {
     "selu/37x41",
     "sigmoid/37x41",
     "softplus/37x41",
+    "sdpa/5x3x20x65,5x3x30x65,5x3x30x33,5/mask=lengths",
     "sdpa/2x3x20x65,2x3x30x65,2x3x30x33",
     "sdpa/2x3x20x65,2x3x30x65,2x3x30x33/mask=causal_end,scale=0.3",
     "sdpa/1x2x9x16,1x2x5x16,1x2x5x16/mask=none",

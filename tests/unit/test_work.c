@@ -97,6 +97,17 @@ static void test_attention_counts_visible_pairs(void **state)
     }
 }
 
+/* Half of the keys and half a key on average; the floor has one of nine. */
+static void test_lengths_count_their_mean(void **state)
+{
+    (void)state;
+    const tm_work work = work_of("sdpa/2x3x5x8,2x3x9x8,2x3x9x7,2/mask=lengths");
+    assert_near(work.flop, 6 * 5 * 5.0 * (2 * 8 + 2 * 7 + 2));
+    assert_near(work.floor_flop, 6 * 5 * (2 * 8 + 2 * 7 + 2));
+    assert_near(work.bytes, 4 * 6 * (5 * (8 + 7) + 5.0 * (8 + 7)) + 2 * 8);
+    assert_near(work.floor_bytes, 4 * 6 * (5 * (8 + 7) + 1.0 * (8 + 7)) + 2 * 8);
+}
+
 /* Expected number of different rows, from the recurrence d(e + 1) = d(e) + (N - d(e)) / N. */
 static double distinct(double rows, int draws)
 {
@@ -155,6 +166,7 @@ int main(void)
         cmocka_unit_test(test_dense_ops),
         cmocka_unit_test(test_winograd_lowers_the_floor_alone),
         cmocka_unit_test(test_attention_counts_visible_pairs),
+        cmocka_unit_test(test_lengths_count_their_mean),
         cmocka_unit_test(test_indexed_rows),
         cmocka_unit_test(test_graphs_count_their_ends),
     };

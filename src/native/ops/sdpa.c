@@ -7,8 +7,9 @@
 #include "native/ops/step_support.h"
 
 #include <math.h>
+#include <string.h>
 
-enum { HEADS, QUERIES, KEYS, SIZE, VALUE_SIZE, BLOCK, PITCH, PACK };
+enum { HEADS, QUERIES, KEYS, SIZE, VALUE_SIZE, BLOCK, PITCH, PACK, SHARING };
 enum { SCALE };
 /* MANY: packing a head's keys costs about what the dot products of so many queries lose. GROUP_FLOATS: packed keys that
  * stay in the second-level cache while the tiles of a block meet them. */
@@ -18,6 +19,7 @@ typedef struct sdpa_work {
     const tm_step *step;
     const tm_kernels *kernels;
     const float *q, *k, *v;
+    const int64_t *length; /* keys of each batch entry, whose SHARING heads see them; NULL: what the mask says */
     float *y;
     float *scratch;
 } sdpa_work;
@@ -65,6 +67,13 @@ static sdpa_space space_of(const sdpa_work *work, int32_t member)
     return space;
 }
 
+/* How many keys of a head there are to be seen. */
+static int64_t keys_of(const sdpa_work *work, int64_t head)
+{
+    const int64_t *size = work->step->size;
+    return work->length ? tm_key_length(work->length[head / size[SHARING]], size[KEYS]) : size[KEYS];
+}
+
 /* All keys of a head in panels of nr, zero-padded by nothing: columns beyond the keys are not used. */
 static void pack_keys(const sdpa_item *item)
 {
@@ -72,8 +81,9 @@ static void pack_keys(const sdpa_item *item)
     const float *k = item->work->k + item->head * size[KEYS] * size[SIZE];
     if (item->space->packed_head == item->head) return;
     item->space->packed_head = item->head;
-    for (int64_t key = 0; key < size[KEYS]; key += nr) {
-        const int64_t keys = size[KEYS] - key < nr ? size[KEYS] - key : nr;
+    const int64_t all = keys_of(item->work, item->head);
+    for (int64_t key = 0; key < all; key += nr) {
+        const int64_t keys = all - key < nr ? all - key : nr;
         item->work->kernels->deinterleave_f32(k + key * size[SIZE], size[SIZE], keys,
                                               item->space->packed + key * size[SIZE], nr);
     }
@@ -136,8 +146,9 @@ static void attend_item(const sdpa_item *item)
     const tm_step *step = work->step;
     const int64_t *size = step->size, queries = item->stop - item->origin;
     int64_t *visible = item->space->visible;
+    const int64_t keys = keys_of(work, item->head);
     for (int64_t i = 0; i < queries; i++)
-        visible[i] = tm_visible_keys((tm_mask)step->node.attributes.mask, item->origin + i, size[QUERIES], size[KEYS]);
+        visible[i] = tm_visible_keys((tm_mask)step->node.attributes.mask, item->origin + i, size[QUERIES], keys);
     const int64_t most = visible[queries - 1];
     tm_attend attend = {.q = work->q + (item->head * size[QUERIES] + item->origin) * size[SIZE],
                         .k = work->k + item->head * size[KEYS] * size[SIZE],
@@ -151,6 +162,10 @@ static void attend_item(const sdpa_item *item)
                         .weights = item->space->scores,
                         .pitch = most > 0 && most <= SHORT ? most : size[PITCH],
                         .stream = step->stream};
+    if (most == 0) {
+        memset(attend.y, 0, (size_t)(queries * size[VALUE_SIZE]) * sizeof *attend.y);
+        return;
+    }
     if (size[PACK] > 0) {
         attend.pitch = size[PITCH];
         score_packed(item);
@@ -199,6 +214,7 @@ static void run_sdpa(const tm_step *step, const tm_frame *frame)
                       tm_step_input(step, frame, 0),
                       tm_step_input(step, frame, 1),
                       tm_step_input(step, frame, 2),
+                      step->node.operands > 3 ? (const int64_t *)(const void *)tm_step_input(step, frame, 3) : NULL,
                       tm_step_result(step, frame),
                       frame->scratch};
     const int64_t *size = step->size;
@@ -228,6 +244,7 @@ tm_status tm_plan_sdpa(const tm_planner *planner, tm_step *step, tm_error *error
     size[KEYS] = k->dim[k->rank - 2];
     size[SIZE] = q->dim[q->rank - 1];
     size[VALUE_SIZE] = v->dim[v->rank - 1];
+    size[SHARING] = q->rank > 2 && q->dim[0] > 0 ? size[HEADS] / q->dim[0] : 1;
     plan_blocks(planner->kernels, size);
     const double scale = step->node.attributes.scale;
     step->real[SCALE] = isnan(scale) ? 1.0 / sqrt((double)size[SIZE]) : scale;

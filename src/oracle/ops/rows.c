@@ -94,6 +94,15 @@ static attention view_attention(const tm_problem *problem)
     return view;
 }
 
+/* How many keys a query of a group sees: always the first ones. */
+static int64_t seen_keys(const tm_problem *problem, const attention *view, int64_t group, int64_t query)
+{
+    const tm_mask mask = (tm_mask)problem->attributes.mask;
+    if (mask != TM_MASK_LENGTHS) return tm_visible_keys(mask, query, view->queries, view->keys);
+    const int64_t entry = group / (view->groups / problem->in[0].shape.dim[0]);
+    return tm_key_length(tm_source_index(&problem->in[3], entry), view->keys);
+}
+
 static void sdpa_layout(const tm_problem *problem, tm_layout *into)
 {
     const attention view = view_attention(problem);
@@ -108,12 +117,12 @@ static void sdpa_layout(const tm_problem *problem, tm_layout *into)
 }
 
 /* softmax(scale q k^T) v of one query over the keys it sees. size: |y| + sum p |v| (2 + |s - max| + norm of the
- * products behind s, times scale sqrt d). */
+ * products behind s, times scale sqrt d). A query that sees no key gives zeros. */
 static void oracle_sdpa(const tm_problem *problem, const tm_unit *unit, double *want, double *size, double *scratch)
 {
     const attention view = view_attention(problem);
     const int64_t group = unit->row / view.queries, query = unit->row % view.queries;
-    const int64_t keys = tm_visible_keys((tm_mask)problem->attributes.mask, query, view.queries, view.keys);
+    const int64_t keys = seen_keys(problem, &view, group, query);
     const double root = sqrt((double)view.width);
     const double scale = isnan(problem->attributes.scale) ? 1 / root : problem->attributes.scale;
     double *q = scratch, *k = q + view.width, *v = k + view.width, *p = v + view.value_width, *noise = p + view.keys;
@@ -147,7 +156,6 @@ static void oracle_sdpa(const tm_problem *problem, const tm_unit *unit, double *
         }
     }
     for (int64_t i = 0; i < unit->count; i++) {
-        if (keys == 0) want[i] = NAN; /* a softmax over nothing but -inf */
         size[i] += fabs(want[i]);
     }
 }
@@ -157,7 +165,7 @@ static void plain_sdpa(const tm_problem *problem, const tm_unit *unit, double *w
     (void)size;
     const attention view = view_attention(problem);
     const int64_t group = unit->row / view.queries, query = unit->row % view.queries;
-    const int64_t keys = tm_visible_keys((tm_mask)problem->attributes.mask, query, view.queries, view.keys);
+    const int64_t keys = seen_keys(problem, &view, group, query);
     const float scale =
         (float)(isnan(problem->attributes.scale) ? 1 / sqrt((double)view.width) : problem->attributes.scale);
     double *q = scratch, *k = q + view.width, *v = k + view.width;
@@ -171,7 +179,7 @@ static void plain_sdpa(const tm_problem *problem, const tm_unit *unit, double *w
         if (p[j] > max) max = p[j];
     }
     for (int64_t j = 0; j < keys; j++) sum += p[j] = expf(p[j] - max);
-    for (int64_t i = 0; i < unit->count; i++) y[i] = keys > 0 ? 0 : NAN;
+    for (int64_t i = 0; i < unit->count; i++) y[i] = 0;
     for (int64_t j = 0; j < keys; j++) {
         tm_source_read(&problem->in[2], (group * view.keys + j) * view.value_width, view.value_width, 1, v);
         for (int64_t i = 0; i < unit->count; i++) y[i] += p[j] / sum * (float)v[i];
