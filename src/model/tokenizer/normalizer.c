@@ -226,12 +226,19 @@ static void nmt(const char *text, size_t bytes, tm_text *into)
     }
 }
 
+/* A single byte is the usual case, and is looked for no further than it lies. */
+static const char *find_text(const char *at, size_t bytes, const tm_bytes *pattern)
+{
+    return pattern->length == 1 ? memchr(at, pattern->data[0], bytes)
+                                : memmem(at, bytes, pattern->data, pattern->length);
+}
+
 static void replace_text(const normalize_step *step, const char *text, size_t bytes, size_t limit, tm_text *into)
 {
     const char *at = text;
     const char *const end = text + bytes;
     while (step->pattern.length > 0 && into->length < limit && !into->failed) {
-        const char *const found = memmem(at, (size_t)(end - at), step->pattern.data, step->pattern.length);
+        const char *const found = find_text(at, (size_t)(end - at), &step->pattern);
         if (!found) break;
         tm_text_add_bytes(into, at, (size_t)(found - at));
         tm_text_add_bytes(into, step->content.data, step->content.length);
