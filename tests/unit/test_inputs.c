@@ -363,6 +363,21 @@ static void test_indices_reach_every_row(void **state)
     assert_int_equal(tm_row_index(0, 0, 1000), 0);
 }
 
+/* Lengths count from 1, and all keys is one of them. */
+static void test_lengths_count_from_one(void **state)
+{
+    (void)state;
+    tm_case one = case_of("sdpa/9000x2x3,9000x5x3,9000x5x3,9000/mask=lengths");
+    int64_t length[9000], hits[5] = {0};
+    tm_input_fill_all(&one, usual, 3, 2, length);
+    for (int i = 0; i < 9000; i++) {
+        assert_true(length[i] >= 1 && length[i] <= 5);
+        hits[length[i] - 1]++;
+    }
+    for (int i = 0; i < 5; i++) assert_true(llabs(hits[i] - 1800) <= 5 * 38);
+    tm_case_free(&one);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +393,7 @@ int main(void)
         cmocka_unit_test(test_normal_moments),
         cmocka_unit_test(test_targets_and_probabilities),
         cmocka_unit_test(test_indices_reach_every_row),
+        cmocka_unit_test(test_lengths_count_from_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
