@@ -189,7 +189,7 @@ static void test_plans(void **state)
         tm_plans plans;
         assert_int_equal(tm_plans_open(backends[b], &f.config, &f.weights, 2, &plans, &error), TM_OK);
         for (int round = 0; round < 2; round++) {
-            for (int64_t batch = BATCH; batch >= 1; batch--) {
+            for (int64_t batch = 1; batch <= BATCH; batch++) {
                 float got[TOKENS * 24];
                 double *const want = expected(&f, MOST_LAYERS, batch);
                 const int64_t *const inputs[] = {f.ids[0], f.ids[1], f.ids[2]};
