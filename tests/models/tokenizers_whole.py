@@ -160,7 +160,7 @@ def byte_levels(lines):
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     split = {"llama3": LLAMA3, "qwen2": QWEN2}
     for name in ("gpt2", "roberta", "llama3", "qwen2", "general"):
-        special = ["<s>", "</s>", "<pad>", "<unk>", "<|endoftext|>"]
+        special = ["<s>", "</s>", "<pad>", "<unk>", *(["<|endoftext|>"] if name != "roberta" else [])]
         one = Tokenizer(models.BPE(ignore_merges=name == "llama3"))
         if name in split or name == "general":
             # In a group the expression is none that is known, so the general way matches it.
@@ -246,6 +246,27 @@ def minilm():
     yield "minilm", Tokenizer.from_file(str(folder / "tokenizer.json"))
 
 
+def older_folders(lines, folder, inputs):
+    """The same tokenizers from the files that there were before tokenizer.json."""
+    for name, one in [*wordpieces(lines), *byte_levels(lines)]:
+        if name not in ("bert-uncased", "bert-cased", "roberta", "gpt2"):
+            continue
+        older = folder / f"older-{name}"
+        older.mkdir()
+        one.model.save(str(older))
+        config = {"do_lower_case": name == "bert-uncased"} if "bert-" in name else {"add_prefix_space": name == "roberta"}
+        if name == "gpt2":
+            config["tokenizer_class"] = "GPT2Tokenizer"  # its vocabulary has RoBERTa's special tokens too
+            config["added_tokens_decoder"] = {
+                str(i): {"content": token, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+                for i, token in enumerate(["<s>", "</s>", "<pad>", "<unk>", "<|endoftext|>"])}
+        (older / "tokenizer_config.json").write_text(json.dumps(config))
+        few = inputs[::2]
+        compare_encoding(older.name, one, older, few, [])
+        compare_encoding(older.name, one, older, [[text, "a b"] for text in few[::5]], [])
+        compare_decoding(older.name, one, older, few[::5])
+
+
 def drawn_normalizer(rng):
     some = [
         lambda: normalizers.NFC(), lambda: normalizers.NFD(), lambda: normalizers.NFKC(), lambda: normalizers.NFKD(),
@@ -322,6 +343,7 @@ def main():
                 compare(name, one, folder, inputs)
                 compared += 1
                 print(f"{name}: {failures - before} differences", flush=True)
+        older_folders(lines, folder, inputs)
         inputs = [text for text in inputs if hard_text.is_known(text)]  # regular expressions are in PCRE2's Unicode
         for name, one in pipelines(inputs):
             compare(name, one, folder, inputs[: 8 + len(hard_text.PIECES)] + rng.sample(inputs, 60), whole=False)
