@@ -65,14 +65,26 @@ tm_bound tm_bound_of(const tm_limits *limits, const tm_load *load)
     return bound;
 }
 
+/* The nearest of those that are the same placement; -1 when there is none. */
+static int32_t find_placed(const tm_limits *limits, double core_to_core_ns)
+{
+    int32_t nearest = -1;
+    double least = INFINITY;
+    for (int32_t i = 0; i < limits->placed_count; i++) {
+        const double apart = fabs(log(limits->placed[i].core_to_core_ns / core_to_core_ns));
+        if (!tm_same_placement(limits->placed[i].core_to_core_ns, core_to_core_ns) || !(apart < least)) continue;
+        nearest = i;
+        least = apart;
+    }
+    return nearest;
+}
+
 /* The time from core to core is the first one met: what later ones are told by. */
 static void add_placed(tm_limits *into, const tm_placed_limits *more)
 {
-    int32_t at = 0;
-    while (at < into->placed_count && !tm_same_placement(into->placed[at].core_to_core_ns, more->core_to_core_ns)) at++;
-    if (at == TM_MOST_PLACEMENTS) return;
-    if (at == into->placed_count) {
-        into->placed[into->placed_count++] = *more;
+    const int32_t at = find_placed(into, more->core_to_core_ns);
+    if (at < 0) {
+        if (into->placed_count < TM_MOST_PLACEMENTS) into->placed[into->placed_count++] = *more;
         return;
     }
     tm_placed_limits *known = &into->placed[at];
@@ -88,17 +100,9 @@ const tm_placed_limits *tm_limits_placed(const tm_limits *limits, double core_to
 {
     /* The best of fewer turns may be a disturbed one. */
     static const int64_t least_turns = 10;
-    const tm_placed_limits *nearest = NULL;
-    double least = INFINITY;
-    if (!isfinite(core_to_core_ns) || !(core_to_core_ns > 0)) return NULL;
-    for (int32_t i = 0; i < limits->placed_count; i++) {
-        const tm_placed_limits *one = &limits->placed[i];
-        const double apart = fabs(log(one->core_to_core_ns / core_to_core_ns));
-        if (!tm_same_placement(one->core_to_core_ns, core_to_core_ns) || !(apart < least)) continue;
-        nearest = one;
-        least = apart;
-    }
-    return nearest && nearest->turns >= least_turns ? nearest : NULL;
+    const bool known = isfinite(core_to_core_ns) && core_to_core_ns > 0;
+    const int32_t at = known ? find_placed(limits, core_to_core_ns) : -1;
+    return at >= 0 && limits->placed[at].turns >= least_turns ? &limits->placed[at] : NULL;
 }
 
 tm_limits tm_limits_in(const tm_limits *limits, double core_to_core_ns)
